@@ -1,0 +1,1 @@
+"""Everything about git itself: formats, processes, reading and updating. Knows no gRPC."""

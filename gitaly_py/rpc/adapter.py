@@ -1,0 +1,153 @@
+"""The one adapter between an engine and every handler, whatever the kind of the RPC."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from typing import Any, Generic, TypeVar
+
+import structlog
+from google.protobuf.message import DecodeError, Message
+from grpc import StatusCode
+
+from gitaly_py.rpc.call import Call
+from gitaly_py.rpc.exchange import Exchange, Outcome
+from gitaly_py.rpc.methods import Method, methods
+from gitaly_py.rpc.packer import Packer
+from gitaly_py.rpc.service import RepositoryRule, Rpc, Service
+from gitaly_py.rpc.status import Codes, Internal, Status, code_of, during, status_of, text_of
+from gitaly_py.rpc.steps import Steps, Within
+from gitaly_py.telemetry import fields
+
+AppT = TypeVar("AppT")
+RepositoryT = TypeVar("RepositoryT")
+
+_log = structlog.get_logger("gitaly")
+
+
+class Frame(Generic[AppT, RepositoryT]):
+    """Serves calls: steps, repository, checks, handler, packing, status.
+
+    app: what handlers reach as `call.app`. services: whose handlers are served. resolve: turns the
+    Repository message of a request into what handlers work on, or raises. codes: the code of each
+    exception class; a class without an entry, here or along its bases, is a defect and reported so.
+    """
+
+    def __init__(
+        self,
+        app: AppT,
+        *,
+        services: list[Service],
+        steps: Steps,
+        resolve: Callable[[AppT, Any, RepositoryRule], RepositoryT],
+        codes: Codes,
+    ) -> None:
+        self._app = app
+        self._steps = steps
+        self._resolve = resolve
+        self._codes = codes
+        self.rpcs: dict[str, Rpc] = {path: rpc for service in services for path, rpc in service.rpcs.items()}
+
+    @property
+    def missing(self) -> list[Method]:
+        """The RPCs of the API that have no handler."""
+        return [method for path, method in methods().items() if path not in self.rpcs]
+
+    async def serve(self, rpc: Rpc, exchange: Exchange) -> Outcome:
+        """Serves one call to its end.
+
+        A cancellation passes through, after the handler and then the steps have ended.
+        """
+        record, token = fields.opened()
+        call: Call[AppT, RepositoryT] = Call(rpc.method, self._app, exchange, record)
+        reporters = [factory(call) for factory in self._steps.reporters]
+        response: bytes | None = None
+        try:
+            async with Within(self._steps.admission, call):
+                response = await self._answer(rpc, call, exchange)
+        except asyncio.CancelledError:
+            call.status = Status(self._over(call) or StatusCode.CANCELLED, "context canceled")
+            raise
+        except Exception as error:  # noqa: BLE001 - the border: every error becomes a status here
+            call.status = self._status(rpc, call, error)
+        finally:
+            for reporter in reversed(reporters):
+                reporter.end()
+            fields.closed(token)
+        return Outcome(call.status, response, tuple(call.trailers))
+
+    async def _answer(self, rpc: Rpc, call: Call[AppT, RepositoryT], exchange: Exchange) -> bytes | None:
+        call.first = await _receive(call, exchange)
+        async with Within(self._steps.handling, call):
+            if call.first is None:
+                raise Internal(rpc.no_request)
+            self._admit(rpc, call, call.first)
+            argument = _requests(call, exchange, call.first) if rpc.method.client_streaming else call.first
+            if not rpc.method.server_streaming:
+                message: Message = await rpc.handler(call, argument)
+                return _counted(call, message.SerializeToString())
+            await _stream(rpc, call, exchange, argument)
+            return None
+
+    def _admit(self, rpc: Rpc, call: Call[AppT, RepositoryT], first: Message) -> None:
+        if rpc.repository is not RepositoryRule.NOWHERE:
+            with during("", undecided=rpc.unresolved):
+                call.repository = self._resolve(self._app, rpc.method.target_of(first), rpc.repository)
+        for check in rpc.checks:
+            check(first)
+
+    def _over(self, call: Call[AppT, RepositoryT]) -> StatusCode | None:
+        return StatusCode.DEADLINE_EXCEEDED if call.past_deadline else None
+
+    def _status(self, rpc: Rpc, call: Call[AppT, RepositoryT], error: Exception) -> Status:
+        tables = (rpc.codes, self._codes)
+        if code_of(error, *tables) is None and not _is_ours(error, *tables):
+            _log.error("grpc panic", error=text_of(error), method=call.method.path, exc_info=error)
+            return Status(StatusCode.INTERNAL, f"panic: {text_of(error)}")
+        return status_of(error, *tables, over=self._over(call))
+
+
+def _is_ours(error: Exception, *tables: Codes) -> bool:
+    return any(base in table for table in tables for base in type(error).__mro__)
+
+
+async def _receive(call: Call[Any, Any], exchange: Exchange) -> Message | None:
+    encoded = await exchange.receive()
+    if encoded is None:
+        return None
+    call.request_bytes += len(encoded)
+    call.messages_received += 1
+    try:
+        return call.method.request.FromString(encoded)
+    except DecodeError as error:
+        raise Internal(f"grpc: error unmarshalling request: {error}") from error
+
+
+async def _requests(call: Call[Any, Any], exchange: Exchange, first: Message) -> AsyncIterator[Message]:
+    yield first
+    while (message := await _receive(call, exchange)) is not None:
+        yield message
+
+
+async def _stream(rpc: Rpc, call: Call[Any, Any], exchange: Exchange, argument: Any) -> None:
+    """Sends what the handler yields.
+
+    The handler's generator is closed here, not by the engine, so that on a hang-up the handler and
+    its git processes end before any step around them does.
+    """
+
+    async def send(message: bytes) -> None:
+        await exchange.send(_counted(call, message))
+
+    packer = Packer(rpc, send)
+    async with aclosing(rpc.handler(call, argument)) as produced:
+        async for item in produced:
+            await packer.put(item)
+    await packer.flush()
+
+
+def _counted(call: Call[Any, Any], message: bytes) -> bytes:
+    call.response_bytes += len(message)
+    call.messages_sent += 1
+    return message

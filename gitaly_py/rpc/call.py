@@ -1,0 +1,78 @@
+"""What a handler sees of the call it serves."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Generic, TypeVar
+
+from google.protobuf.message import Message
+
+from gitaly_py.rpc.exchange import Exchange, Metadata
+from gitaly_py.rpc.methods import Method
+from gitaly_py.rpc.status import OK, Status
+from gitaly_py.telemetry.fields import Fields
+
+AppT = TypeVar("AppT")
+RepositoryT = TypeVar("RepositoryT")
+
+
+class Call(Generic[AppT, RepositoryT]):
+    """One RPC in progress.
+
+    app: the parts of the daemon that handlers use. first: the (first) request message, None until it
+    is there. repository: the resolved target repository; unset for RPCs without one.
+    request_bytes, response_bytes: encoded message bytes so far.
+    """
+
+    __slots__ = (
+        "app",
+        "correlation_id",
+        "fields",
+        "first",
+        "messages_received",
+        "messages_sent",
+        "metadata",
+        "method",
+        "peer",
+        "repository",
+        "request_bytes",
+        "response_bytes",
+        "started",
+        "status",
+        "time_limit",
+        "trailers",
+    )
+
+    repository: RepositoryT
+
+    def __init__(self, method: Method, app: AppT, exchange: Exchange, fields: Fields) -> None:
+        self.method = method
+        self.app = app
+        self.metadata: Metadata = exchange.metadata
+        self.peer = exchange.peer
+        self.started = time.time()
+        self.time_limit = exchange.time_remaining()
+        self.fields = fields
+        self.first: Message | None = None
+        self.status: Status = OK
+        self.trailers: list[tuple[str, str]] = []
+        self.correlation_id = ""
+        self.request_bytes = 0
+        self.response_bytes = 0
+        self.messages_received = 0
+        self.messages_sent = 0
+
+    @property
+    def deadline(self) -> float | None:
+        """The call's deadline in Unix seconds, None without one."""
+        return None if self.time_limit is None else self.started + self.time_limit
+
+    @property
+    def past_deadline(self) -> bool:
+        deadline = self.deadline
+        return deadline is not None and time.time() >= deadline
+
+    @property
+    def target(self) -> Any | None:
+        """The Repository message that the request names, as the client sent it."""
+        return None if self.first is None else self.method.target_of(self.first)

@@ -1,0 +1,1 @@
+"""The RPC engines: what speaks HTTP/2 below the frame."""

@@ -1,0 +1,159 @@
+"""The engine on grpc.aio: a server on a private unix socket, reached through the front door's relay.
+
+Messages stay encoded in both directions; the frame decodes and encodes them, so that it counts bytes
+without a second encoding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+import grpc
+import grpc.aio
+from grpc import StatusCode
+
+from gitaly_py.rpc.adapter import Frame
+from gitaly_py.rpc.exchange import Metadata, Outcome
+from gitaly_py.rpc.methods import methods
+from gitaly_py.rpc.service import Rpc
+
+MAX_RECEIVED_MESSAGE = 4 * 1024 * 1024
+
+OPTIONS: tuple[tuple[str, Any], ...] = (
+    ("grpc.max_receive_message_length", MAX_RECEIVED_MESSAGE),
+    ("grpc.max_send_message_length", -1),
+    # Rails sends dozens of feature flags with each call, far beyond the library's default of 8 KiB.
+    ("grpc.max_metadata_size", 16 * 1024 * 1024),
+    ("grpc.absolute_max_metadata_size", 16 * 1024 * 1024),
+    ("grpc.keepalive_time_ms", 300_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ("grpc.http2.max_ping_strikes", 2),
+    ("grpc.so_reuseport", 0),
+)
+"""daemon.md 2.2."""
+
+MethodHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+
+_DETAILS = "grpc-status-details-bin"
+
+
+class GrpcioEngine:
+    """Serves a frame with grpc.aio on `address` (a `unix:` target in a private folder)."""
+
+    def __init__(self, frame: Frame[Any, Any], address: str) -> None:
+        self._server = grpc.aio.server(options=OPTIONS)
+        self._server.add_generic_rpc_handlers((_Handlers(frame),))
+        self._server.add_insecure_port(address)
+
+    async def start(self) -> None:
+        """Begins to accept connections on the private socket."""
+        await self._server.start()
+
+    async def stop(self, grace: float) -> None:
+        """Says GOAWAY, lets running calls finish for at most `grace` seconds, then cancels them."""
+        await self._server.stop(grace)
+
+
+class _Handlers(grpc.GenericRpcHandler):
+    """Finds the handler of a path; every handler is made once, at start."""
+
+    def __init__(self, frame: Frame[Any, Any]) -> None:
+        self._handlers = {path: _bound(frame, rpc) for path, rpc in frame.rpcs.items()}
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> MethodHandler:
+        return self._handlers.get(handler_call_details.method) or _unknown(handler_call_details.method)
+
+
+class _Exchange:
+    """One RPC on grpc.aio."""
+
+    __slots__ = ("_context", "_request", "metadata", "peer")
+
+    def __init__(self, context: Any, request: bytes | None) -> None:
+        self._context = context
+        self._request = request
+        self.metadata = Metadata(context.invocation_metadata())
+        self.peer: str = context.peer()
+
+    def time_remaining(self) -> float | None:
+        remaining: float | None = self._context.time_remaining()
+        return remaining
+
+    async def receive(self) -> bytes | None:
+        request, self._request = self._request, None
+        return request
+
+    async def send(self, message: bytes) -> None:
+        await self._context.write(message)
+
+
+class _StreamExchange(_Exchange):
+    """One RPC whose requests are a stream."""
+
+    __slots__ = ()
+
+    async def receive(self) -> bytes | None:
+        message = await self._context.read()
+        return None if message is grpc.aio.EOF else message
+
+
+def _bound(frame: Frame[Any, Any], rpc: Rpc) -> MethodHandler:
+    streaming_in, streaming_out = rpc.method.client_streaming, rpc.method.server_streaming
+    exchange_type = _StreamExchange if streaming_in else _Exchange
+
+    async def serve(request: Any, context: Any) -> bytes | None:
+        exchange = exchange_type(context, None if streaming_in else request)
+        return await _finish(context, await frame.serve(rpc, exchange))
+
+    return _method_handler(serve, streaming_in, streaming_out)
+
+
+def _method_handler(
+    serve: Callable[[Any, Any], Awaitable[bytes | None]], streaming_in: bool, streaming_out: bool
+) -> MethodHandler:
+    # No (de)serializers: grpc.aio then passes the encoded bytes through.
+    if streaming_in:
+        make = (
+            grpc.stream_stream_rpc_method_handler if streaming_out else grpc.stream_unary_rpc_method_handler
+        )
+    else:
+        make = grpc.unary_stream_rpc_method_handler if streaming_out else grpc.unary_unary_rpc_method_handler
+    handler: MethodHandler = make(serve)
+    return handler
+
+
+async def _finish(context: Any, outcome: Outcome) -> bytes | None:
+    """Ends the call with its status; an early failure leaves as trailers only, so that clients may retry."""
+    status = outcome.status
+    if status.code is StatusCode.OK:
+        if outcome.trailers:
+            context.set_trailing_metadata(outcome.trailers)
+        return outcome.response
+    details = status.encoded()
+    trailers: tuple[tuple[str, str | bytes], ...] = outcome.trailers
+    if details is not None:
+        trailers = (*trailers, (_DETAILS, details))
+    await context.abort(status.code, status.message, trailers)
+    raise AssertionError("abort always raises")
+
+
+def _unknown(path: str) -> MethodHandler:
+    """Answers UNIMPLEMENTED for a method that is not there, before any step looks at the call."""
+    service, _, name = path.lstrip("/").rpartition("/")
+    services = {method.service for method in methods().values()}
+    text = (
+        f"unknown method {name} for service {service}"
+        if service in services
+        else f"unknown service {service}"
+    )
+
+    async def refuse(_: Any, context: Any) -> None:
+        await context.abort(StatusCode.UNIMPLEMENTED, text)
+
+    method = methods().get(path)
+    if method is None:
+        return _method_handler(refuse, True, True)
+    return _method_handler(refuse, method.client_streaming, method.server_streaming)

@@ -1,0 +1,190 @@
+"""Statuses of RPCs: errors that carry a code, prefixes, and the final conversion (daemon.md 9).
+
+    RpcError
+     ├─ InvalidArgument   ├─ NotFound          ├─ AlreadyExists     ├─ PermissionDenied
+     ├─ FailedPrecondition├─ Aborted           ├─ ResourceExhausted ├─ Unauthenticated
+     ├─ Unavailable       ├─ Unimplemented     ├─ DataLoss          ├─ Cancelled
+     ├─ DeadlineExceeded  └─ Internal
+
+Since context is a prefix and never a new exception, the innermost code wins by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import ClassVar
+
+from google.protobuf.message import Message
+from google.rpc import status_pb2  # type: ignore[import-untyped]
+from grpc import StatusCode
+
+ABORTED_TEXT = "The operation could not be completed. Please try again."
+
+Codes = Mapping[type[BaseException], StatusCode | None]
+"""The code of each exception class; None marks an error that is expected but leaves the code undecided."""
+
+
+class RpcError(Exception):
+    """An error that has a gRPC code, and messages that go into the status' details.
+
+    message: what the client reads; details: messages of the API, outermost first.
+    """
+
+    code: ClassVar[StatusCode]
+
+    def __init__(self, message: str, *details: Message) -> None:
+        super().__init__(message)
+        self.details = details
+
+
+class InvalidArgument(RpcError):
+    code = StatusCode.INVALID_ARGUMENT
+
+
+class NotFound(RpcError):
+    code = StatusCode.NOT_FOUND
+
+
+class AlreadyExists(RpcError):
+    code = StatusCode.ALREADY_EXISTS
+
+
+class PermissionDenied(RpcError):
+    code = StatusCode.PERMISSION_DENIED
+
+
+class FailedPrecondition(RpcError):
+    code = StatusCode.FAILED_PRECONDITION
+
+
+class Aborted(RpcError):
+    code = StatusCode.ABORTED
+
+
+class ResourceExhausted(RpcError):
+    code = StatusCode.RESOURCE_EXHAUSTED
+
+
+class Unauthenticated(RpcError):
+    code = StatusCode.UNAUTHENTICATED
+
+
+class Unavailable(RpcError):
+    code = StatusCode.UNAVAILABLE
+
+
+class Unimplemented(RpcError):
+    code = StatusCode.UNIMPLEMENTED
+
+
+class DataLoss(RpcError):
+    code = StatusCode.DATA_LOSS
+
+
+class Cancelled(RpcError):
+    code = StatusCode.CANCELLED
+
+
+class DeadlineExceeded(RpcError):
+    code = StatusCode.DEADLINE_EXCEEDED
+
+
+class Internal(RpcError):
+    code = StatusCode.INTERNAL
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How an RPC ended. details: the messages of `google.rpc.Status`, outermost first."""
+
+    code: StatusCode
+    message: str = ""
+    details: tuple[Message, ...] = ()
+    original: str = ""
+    """The text behind a rewritten message, for the log only."""
+
+    def encoded(self) -> bytes | None:
+        """The value of `grpc-status-details-bin`, or None without details."""
+        if not self.details:
+            return None
+        status = status_pb2.Status(code=self.code.value[0], message=self.message)
+        for detail in self.details:
+            status.details.add().Pack(detail)
+        return bytes(status.SerializeToString())
+
+
+OK = Status(StatusCode.OK)
+
+
+@dataclass
+class _Context:
+    """What wrappers added to an error on its way out."""
+
+    prefix: str = ""
+    undecided: StatusCode | None = None
+    details: tuple[Message, ...] = ()
+
+
+_ATTRIBUTE = "_rpc_context"
+
+
+@contextmanager
+def during(what: str, *details: Message, undecided: StatusCode | None = None) -> Iterator[None]:
+    """Prefixes `what: ` to an error that passes; its class, hence its code, and its details stay.
+
+    undecided: the code of an error that has none of its own (the innermost such choice wins).
+    details: added in front of the error's own.
+    """
+    try:
+        yield
+    except Exception as error:
+        context = _context(error)
+        if what:
+            context.prefix = f"{what}: {context.prefix}"
+        context.undecided = context.undecided or undecided
+        context.details = (*details, *context.details)
+        raise
+
+
+def _context(error: BaseException) -> _Context:
+    context = getattr(error, _ATTRIBUTE, None)
+    if context is None:
+        context = _Context()
+        setattr(error, _ATTRIBUTE, context)
+    return context
+
+
+def code_of(error: BaseException, *tables: Codes) -> StatusCode | None:
+    """The code that `error` has by its class, looked up along its bases in each table; None if undecided."""
+    if isinstance(error, RpcError):
+        return error.code
+    for table in tables:
+        for base in type(error).__mro__:
+            if base in table:
+                return table[base]
+    return None
+
+
+def text_of(error: BaseException) -> str:
+    """What the client reads of `error`, with the prefixes it collected."""
+    context = getattr(error, _ATTRIBUTE, None)
+    return (context.prefix if context else "") + str(error)
+
+
+def status_of(error: Exception, *tables: Codes, over: StatusCode | None = None) -> Status:
+    """The status of a call that `error` ended (daemon.md 9, final conversion).
+
+    tables: codes of exception classes, the most specific table first.
+    over: DEADLINE_EXCEEDED or CANCELLED when the call itself is over; it beats every other code.
+    """
+    context = getattr(error, _ATTRIBUTE, None) or _Context()
+    code = code_of(error, *tables) or context.undecided or StatusCode.INTERNAL
+    details = (*context.details, *(error.details if isinstance(error, RpcError) else ()))
+    text = context.prefix + str(error)
+    if over is not None:
+        return Status(over, text, details)
+    if code is StatusCode.ABORTED:
+        return Status(code, ABORTED_TEXT, details, original=text)
+    return Status(code, text, details)

@@ -1,0 +1,1 @@
+"""Metrics, logs and task ownership: what the daemon says about itself."""

@@ -1,0 +1,46 @@
+"""Log fields of the call in progress (daemon.md 4.4), filled by whoever knows them.
+
+The frame opens a record for each call; code below it adds to the record without knowing the call.
+Outside a call every function here does nothing.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar, Token
+from typing import Any
+
+Fields = dict[str, Any]
+
+_current: ContextVar[Fields | None] = ContextVar("call_fields", default=None)
+
+
+def opened() -> tuple[Fields, Token[Fields | None]]:
+    """Opens a record for the current context; give the token to `closed`."""
+    record: Fields = {}
+    return record, _current.set(record)
+
+
+def closed(token: Token[Fields | None]) -> None:
+    """Ends the record that `opened` began."""
+    _current.reset(token)
+
+
+def add(name: str, value: float) -> None:
+    """Adds `value` to a field that is summed over the call."""
+    record = _current.get()
+    if record is not None:
+        record[name] = record.get(name, 0) + value
+
+
+def put(name: str, value: object) -> None:
+    """Sets a field; the last value wins."""
+    record = _current.get()
+    if record is not None:
+        record[name] = value
+
+
+def maximum(name: str, value: float) -> None:
+    """Keeps the largest value seen."""
+    record = _current.get()
+    if record is not None and value > record.get(name, 0):
+        record[name] = value

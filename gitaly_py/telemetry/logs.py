@@ -1,0 +1,98 @@
+"""Structured logs on standard output, one entry a line (daemon.md 4.4).
+
+JSON entries have their keys sorted and carry `time`, `level`, `msg` and `pid`; text entries are
+logrus' key=value form. Code logs with `structlog.get_logger("gitaly")`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import sys
+from collections.abc import MutableMapping
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+import structlog
+
+_LEVELS = {
+    "trace": logging.DEBUG,
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warn": logging.WARNING,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+    "fatal": logging.CRITICAL,
+    "panic": logging.CRITICAL,
+}
+_MAX_ERROR = 1024
+_PLAIN = re.compile(r"^[a-zA-Z0-9\-._/@^+]+$")
+
+
+class UnknownLogFormat(ValueError):
+    """`logging.format` is neither `text` nor `json`."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f'invalid logger format "{name}"')
+        self.name = name
+
+
+def configure(format_name: str = "text", level: str = "info", *, stream: TextIO | None = None) -> None:
+    """Sends every log entry of the process to `stream` (standard output by default).
+
+    format_name: `text` (also when empty) or `json`; level: a logrus level name, `info` when unknown.
+    Raises UnknownLogFormat.
+    """
+    renderers = {"": _as_text, "text": _as_text, "json": _as_json}
+    if format_name not in renderers:
+        raise UnknownLogFormat(format_name)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            _complete,
+            structlog.processors.format_exc_info,
+            renderers[format_name],
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS.get(level, logging.INFO)),
+        logger_factory=structlog.WriteLoggerFactory(stream or sys.stdout),
+        cache_logger_on_first_use=False,
+    )
+
+
+def timestamp(moment: datetime) -> str:
+    """`moment` as logs write it: UTC, milliseconds."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}"
+
+
+def _complete(_: object, level: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    entry["msg"] = entry.pop("event")
+    entry["level"] = {"warn": "warning", "critical": "fatal"}.get(level, level)
+    entry["time"] = timestamp(datetime.now(UTC)) + "Z"
+    entry["pid"] = os.getpid()
+    error = entry.get("error")
+    if error is not None:
+        text = str(error)
+        entry["error"] = text if len(text) <= _MAX_ERROR else text[:_MAX_ERROR] + "... (truncated)"
+    return entry
+
+
+def _as_json(_: object, __: str, entry: MutableMapping[str, Any]) -> str:
+    return json.dumps(entry, sort_keys=True, default=_printable, ensure_ascii=False)
+
+
+def _printable(value: object) -> str:
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+
+
+def _as_text(_: object, __: str, entry: MutableMapping[str, Any]) -> str:
+    first = [("time", entry.pop("time")), ("level", entry.pop("level")), ("msg", entry.pop("msg"))]
+    return " ".join(f"{key}={_quoted(value)}" for key, value in [*first, *sorted(entry.items())])
+
+
+def _quoted(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = _printable(value) if not isinstance(value, str) else value
+    return text if _PLAIN.match(text) else json.dumps(text, ensure_ascii=False)

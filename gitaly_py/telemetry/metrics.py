@@ -1,0 +1,121 @@
+"""Every Prometheus metric of the daemon, declared once (daemon.md 7).
+
+Call sites import the constant. No label ever comes from user input: no repository, no refname.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import prometheus_client
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.metrics import MetricWrapperBase
+
+prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+
+REGISTRY = CollectorRegistry()
+
+DEFAULT_LATENCY_BUCKETS: tuple[float, ...] = (0.001, 0.005, 0.025, 0.1, 0.5, 1, 10, 30, 60, 300, 1500)
+
+
+def counter(name: str, text: str, labels: Sequence[str] = ()) -> Counter:
+    """A counter; `name` ends in `_total`."""
+    return Counter(name, text, labels, registry=REGISTRY)
+
+
+def gauge(name: str, text: str, labels: Sequence[str] = ()) -> Gauge:
+    """A gauge."""
+    return Gauge(name, text, labels, registry=REGISTRY)
+
+
+def histogram(name: str, text: str, labels: Sequence[str] = (), *, buckets: Sequence[float]) -> Histogram:
+    """A histogram with fixed buckets (upper bounds, ascending)."""
+    return Histogram(name, text, labels, registry=REGISTRY, buckets=buckets)
+
+
+class LatencyHistogram:
+    """A histogram in seconds whose buckets are the operator's `prometheus.grpc_latency_buckets`.
+
+    The buckets are known only once the configuration is read, hence `use_latency_buckets`.
+    """
+
+    _declared: ClassVar[list[LatencyHistogram]] = []
+
+    def __init__(self, name: str, text: str, labels: Sequence[str] = ()) -> None:
+        self._arguments = (name, text, tuple(labels))
+        self._histogram = Histogram(*self._arguments, registry=REGISTRY, buckets=DEFAULT_LATENCY_BUCKETS)
+        self._declared.append(self)
+
+    def rebuild(self, buckets: Sequence[float]) -> None:
+        """Starts over with other buckets."""
+        REGISTRY.unregister(self._histogram)
+        self._histogram = Histogram(*self._arguments, registry=REGISTRY, buckets=buckets)
+
+    def labels(self, *values: str) -> Histogram:
+        """The series of these label values."""
+        return self._histogram.labels(*values)
+
+    def observe(self, seconds: float) -> None:
+        """Records a value of a histogram without labels."""
+        self._histogram.observe(seconds)
+
+    @classmethod
+    def use(cls, buckets: Sequence[float]) -> None:
+        """Rebuilds every latency histogram with `buckets`, forgetting what was observed."""
+        for declared in cls._declared:
+            declared.rebuild(buckets)
+
+
+def use_latency_buckets(buckets: Sequence[float]) -> None:
+    """Sets the buckets of all latency histograms; called once, before the first call is served."""
+    LatencyHistogram.use(buckets)
+
+
+def metric_names() -> set[str]:
+    """The names of all declared metrics, as they are exposed."""
+    return {family.name for family in REGISTRY.collect()}
+
+
+RPC_LABELS = ("grpc_type", "grpc_service", "grpc_method")
+
+# gRPC
+grpc_handled = counter("grpc_server_handled_total", "RPCs completed, by code.", (*RPC_LABELS, "grpc_code"))
+grpc_handling_seconds = LatencyHistogram("grpc_server_handling_seconds", "Time to handle an RPC.", RPC_LABELS)
+grpc_msg_received = counter("grpc_server_msg_received_total", "Messages received.", RPC_LABELS)
+grpc_msg_sent = counter("grpc_server_msg_sent_total", "Messages sent.", RPC_LABELS)
+grpc_started = counter("grpc_server_started_total", "RPCs started.", RPC_LABELS)
+service_client_requests = counter(
+    "gitaly_service_client_requests_total",
+    "RPCs completed, by client and code.",
+    (
+        "client_name",
+        "grpc_service",
+        "grpc_method",
+        "call_site",
+        "auth_version",
+        "grpc_code",
+        "deadline_type",
+        "method_operation",
+        "method_scope",
+    ),
+)
+
+# connections and authentication
+authentication_errors = counter(
+    "gitaly_authentication_errors_total", "Tokens refused, by reason.", ("version", "error")
+)
+authentications = counter("gitaly_authentications_total", "Authentication results.", ("enforced", "status"))
+connections = counter("gitaly_connections_total", "Connections accepted.", ("type",))
+
+# git traffic
+git_protocol_requests = counter(
+    "gitaly_git_protocol_requests_total",
+    "Git protocol version asked for.",
+    ("grpc_service", "grpc_method", "git_protocol"),
+)
+
+# build
+build_info = gauge("gitlab_build_info", "Always 1; the labels say what runs.", ("version", "git_version"))
+
+Metric = MetricWrapperBase | LatencyHistogram

@@ -1,0 +1,23 @@
+"""The steps around every handler, one a file; here is their order and nothing else (daemon.md 4.1)."""
+
+from __future__ import annotations
+
+from gitaly_py.interceptors.access_log import AccessLog, LoggedMethods
+from gitaly_py.interceptors.authentication import Authentication, Tokens
+from gitaly_py.interceptors.client_requests import ClientRequests
+from gitaly_py.interceptors.correlation import Correlation
+from gitaly_py.interceptors.cost import Cost
+from gitaly_py.interceptors.server_metrics import ServerMetrics
+from gitaly_py.rpc.steps import Steps
+
+
+def steps(tokens: Tokens, logged: LoggedMethods) -> Steps:
+    """Everything around a handler, outermost first.
+
+    tokens: which tokens are accepted; logged: which methods get an access log line.
+    """
+    return Steps(
+        reporters=(Correlation, AccessLog.of(logged), ClientRequests, ServerMetrics),
+        admission=(Authentication.by(tokens),),
+        handling=(Cost,),
+    )

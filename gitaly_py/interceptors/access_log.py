@@ -1,0 +1,173 @@
+"""One log line a call, written when it has fully ended (daemon.md 4.4)."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from grpc import StatusCode
+
+from gitaly_py.interceptors.client_metadata import auth_version, client_name, deadline_type
+from gitaly_py.interceptors.codes import code_name
+from gitaly_py.rpc.call import Call
+from gitaly_py.telemetry.logs import timestamp
+
+_log = structlog.get_logger("gitaly")
+
+_INFO = {
+    StatusCode.OK,
+    StatusCode.NOT_FOUND,
+    StatusCode.CANCELLED,
+    StatusCode.ALREADY_EXISTS,
+    StatusCode.INVALID_ARGUMENT,
+    StatusCode.UNAUTHENTICATED,
+}
+_WARNING = {
+    StatusCode.DEADLINE_EXCEEDED,
+    StatusCode.PERMISSION_DENIED,
+    StatusCode.FAILED_PRECONDITION,
+    StatusCode.ABORTED,
+    StatusCode.OUT_OF_RANGE,
+    StatusCode.RESOURCE_EXHAUSTED,
+}
+_REDACTED = {"CreateRepositoryFromURL", "FetchRemote", "UpdateRemoteMirror"}
+_USERINFO = re.compile(r"([a-z][a-z0-9+.-]*://)?[^\s/@'\"]+@(?=[a-z0-9\[])", re.IGNORECASE)
+_FEATURE = "gitaly-feature-"
+
+
+@dataclass(frozen=True)
+class LoggedMethods:
+    """Which methods are logged: those that match `allow` if there is one, else those not matching `deny`."""
+
+    allow: str = ""
+    deny: str = "^/grpc.health.v1.Health/Check$"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> LoggedMethods:
+        """Reads the two patterns from the environment of the daemon."""
+        return cls(
+            environment.get("GITALY_LOG_REQUEST_METHOD_ALLOW_PATTERN", ""),
+            environment.get("GITALY_LOG_REQUEST_METHOD_DENY_PATTERN", cls.deny),
+        )
+
+    def __contains__(self, path: str) -> bool:
+        if self.allow:
+            return re.search(self.allow, path) is not None
+        return not self.deny or re.search(self.deny, path) is None
+
+
+class AccessLog:
+    """Writes the line of one call."""
+
+    __slots__ = ("_call", "_since", "_wanted")
+
+    def __init__(self, call: Call[Any, Any], wanted: bool) -> None:
+        self._call = call
+        self._wanted = wanted
+        self._since = time.monotonic()
+
+    @classmethod
+    def of(cls, logged: LoggedMethods) -> Callable[[Call[Any, Any]], AccessLog]:
+        """The factory of this reporter; whether a method is logged is decided once a method."""
+        decisions: dict[str, bool] = {}
+
+        def make(call: Call[Any, Any]) -> AccessLog:
+            path = call.method.path
+            if path not in decisions:
+                decisions[path] = path in logged
+            return cls(call, decisions[path])
+
+        return make
+
+    def end(self) -> None:
+        if not self._wanted:
+            return
+        call = self._call
+        unary = call.method.kind == "unary"
+        code = code_name(call.status.code)
+        entry = {
+            "component": f"gitaly.{'Unary' if unary else 'Stream'}ServerInterceptor",
+            "system": "grpc",
+            "span.kind": "server",
+            "grpc.code": code,
+            "grpc.time_ms": round((time.monotonic() - self._since) * 1000, 3),
+            **_request_fields(call),
+            **_payload_fields(call),
+            **call.fields,
+        }
+        if call.status.code is not StatusCode.OK:
+            entry["error"] = _error_text(call)
+        level = (
+            "info" if call.status.code in _INFO else "warning" if call.status.code in _WARNING else "error"
+        )
+        getattr(_log, level)(f"finished {'unary' if unary else 'streaming'} call with code {code}", **entry)
+
+
+def _error_text(call: Call[Any, Any]) -> str:
+    description = call.status.original or call.status.message
+    text = f"rpc error: code = {code_name(call.status.code)} desc = {description}"
+    return _USERINFO.sub(r"\1[FILTERED]@", text) if call.method.name in _REDACTED else text
+
+
+def _payload_fields(call: Call[Any, Any]) -> dict[str, Any]:
+    return {
+        "grpc.request.payload_bytes": call.request_bytes,
+        "grpc.response.payload_bytes": call.response_bytes,
+    }
+
+
+def _request_fields(call: Call[Any, Any]) -> dict[str, Any]:
+    method, metadata = call.method, call.metadata
+    fields = {
+        "grpc.service": method.service,
+        "grpc.method": method.name,
+        "grpc.request.fullMethod": method.path,
+        "grpc.start_time": _moment(call.started),
+        "grpc.request.deadline": "" if call.deadline is None else _moment(call.deadline),
+        "remote_ip": metadata.only("remote_ip"),
+        "user_id": metadata.only("user_id"),
+        "username": metadata.only("username"),
+        "grpc.meta.call_site": metadata.only("call_site"),
+        "grpc.meta.client_name": client_name(metadata),
+        "grpc.meta.auth_version": auth_version(metadata),
+        "grpc.meta.deadline_type": deadline_type(call),
+        "grpc.meta.method_type": method.kind,
+        "grpc.meta.method_operation": method.operation,
+        "grpc.meta.method_scope": method.scope,
+        "feature_flags": _enabled_features(call),
+    }
+    present = {key: value for key, value in fields.items() if value and value != "unknown"}
+    return {**present, **_repository_fields(call)}
+
+
+def _enabled_features(call: Call[Any, Any]) -> str:
+    flags = call.metadata.with_prefix(_FEATURE)
+    return " ".join(sorted(name.replace("-", "_") for name, value in flags.items() if value == "true"))
+
+
+def _repository_fields(call: Call[Any, Any]) -> dict[str, str]:
+    repository = call.target
+    if repository is None:
+        return {}
+    if call.method.pool:
+        return {
+            "grpc.request.pool.storage": repository.storage_name,
+            "grpc.request.pool.relativePath": repository.relative_path,
+            "grpc.request.pool.sourceProjectPath": repository.gl_project_path,
+        }
+    return {
+        "grpc.request.repoStorage": repository.storage_name,
+        "grpc.request.repoPath": repository.relative_path,
+        "grpc.request.glRepository": repository.gl_repository,
+        "grpc.request.glProjectPath": repository.gl_project_path,
+    }
+
+
+def _moment(seconds: float) -> str:
+    return timestamp(datetime.fromtimestamp(seconds, UTC))

@@ -1,0 +1,54 @@
+"""Tells the client what its call cost, in the trailer `x-gitaly-cost` (daemon.md 4.3)."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+from gitaly_py.rpc.call import Call
+
+TRAILER = "x-gitaly-cost"
+
+_MIB = 1024 * 1024
+_BY_OPERATION = {"accessor": 1, "mutator": 5, "maintenance": 3}
+_BY_METHOD = {
+    "PostUploadPackWithSidechannel": 10,
+    "PostReceivePack": 10,
+    "SSHUploadPack": 10,
+    "SSHUploadPackWithSidechannel": 10,
+    "SSHReceivePack": 10,
+    "CommitDiff": 8,
+    "RawDiff": 8,
+    "RawPatch": 8,
+    "GetBlobs": 6,
+    "ListBlobs": 6,
+    "ListCommits": 6,
+    "FindDefaultBranchName": 1,
+    "RepositoryExists": 1,
+    "ServerInfo": 0,
+}
+
+
+class Cost:
+    """Adds the trailer, whether the call succeeds or fails.
+
+    The response of a call without a response stream does not count: it is not sent yet.
+    """
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Call[Any, Any]) -> None:
+        self._call = call
+
+    async def __aenter__(self) -> None:
+        return None
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        call = self._call
+        responses = call.response_bytes if call.method.server_streaming else 0
+        static = _BY_METHOD.get(call.method.name)
+        if static is None:
+            static = _BY_OPERATION.get(call.method.operation, 1)
+        call.trailers.append((TRAILER, str(static - (-(call.request_bytes + responses) // _MIB))))

@@ -19,6 +19,7 @@ from gitaly_py.rpc.service import RepositoryRule, Rpc, Service
 from gitaly_py.rpc.status import Codes, Internal, Status, code_of, during, status_of, text_of
 from gitaly_py.rpc.steps import Steps, Within
 from gitaly_py.telemetry import fields
+from gitaly_py.telemetry.method import current_method
 
 AppT = TypeVar("AppT")
 RepositoryT = TypeVar("RepositoryT")
@@ -60,6 +61,7 @@ class Frame(Generic[AppT, RepositoryT]):
         A cancellation passes through, after the handler and then the steps have ended.
         """
         record, token = fields.opened()
+        labels = current_method.set((rpc.method.service, rpc.method.name))
         call: Call[AppT, RepositoryT] = Call(rpc.method, self._app, exchange, record)
         reporters = [factory(call) for factory in self._steps.reporters]
         response: bytes | None = None
@@ -74,6 +76,7 @@ class Frame(Generic[AppT, RepositoryT]):
         finally:
             for reporter in reversed(reporters):
                 reporter.end()
+            current_method.reset(labels)
             fields.closed(token)
         return Outcome(call.status, response, tuple(call.trailers))
 
@@ -91,10 +94,12 @@ class Frame(Generic[AppT, RepositoryT]):
             return None
 
     def _admit(self, rpc: Rpc, call: Call[AppT, RepositoryT], first: Message) -> None:
+        for check in rpc.early_checks:
+            check(first)
         if rpc.repository is not RepositoryRule.NOWHERE:
             with during("", undecided=rpc.unresolved):
                 call.repository = self._resolve(self._app, rpc.method.target_of(first), rpc.repository)
-        for check in rpc.checks:
+        for check in rpc.late_checks:
             check(first)
 
     def _over(self, call: Call[AppT, RepositoryT]) -> StatusCode | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gitaly_py.rpc.status import InvalidArgument
@@ -11,10 +11,14 @@ from gitaly_py.rpc.status import InvalidArgument
 
 @dataclass(frozen=True)
 class FieldCheck:
-    """Applies `test` to the value of `field`; `test` raises when the value must be refused."""
+    """Applies `test` to the value of `field`; `test` raises when the value must be refused.
+
+    early: the check comes before that of the repository.
+    """
 
     field: str | None
     test: Callable[[Any], None]
+    early: bool = False
 
     def __call__(self, request: Any) -> None:
         self.test(getattr(request, self.field) if self.field else request)
@@ -28,6 +32,21 @@ def some(field: str, *, otherwise: str) -> FieldCheck:
             raise InvalidArgument(otherwise)
 
     return FieldCheck(field, test)
+
+
+def none(field: str, *, otherwise: str) -> FieldCheck:
+    """The field must be empty; `otherwise` is the text of the InvalidArgument."""
+
+    def test(value: Any) -> None:
+        if value:
+            raise InvalidArgument(otherwise)
+
+    return FieldCheck(field, test)
+
+
+def early(check: FieldCheck) -> FieldCheck:
+    """The same check, made before that of the repository."""
+    return replace(check, early=True)
 
 
 def not_negative(field: str, *, otherwise: str) -> FieldCheck:

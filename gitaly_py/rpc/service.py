@@ -18,6 +18,7 @@ import inspect
 import typing
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
 from google.protobuf.message import Message
@@ -38,9 +39,16 @@ class RepositoryRule(enum.Enum):
 
 
 class Check(Protocol):
-    """A test of one request field. `field` is its name, None when it looks at several."""
+    """A test of one request field.
 
-    field: str | None
+    field: its name, None when the check looks at several. early: it comes before the repository's checks.
+    """
+
+    @property
+    def field(self) -> str | None: ...
+
+    @property
+    def early(self) -> bool: ...
 
     def __call__(self, request: Any) -> None:
         """Raises an RpcError when the request must not be served."""
@@ -64,6 +72,14 @@ class Rpc:
     unresolved: StatusCode = StatusCode.INVALID_ARGUMENT
     items: str | None = None
     no_request: str = "receiving initial request: EOF"
+
+    @cached_property
+    def early_checks(self) -> tuple[Check, ...]:
+        return tuple(check for check in self.checks if check.early)
+
+    @cached_property
+    def late_checks(self) -> tuple[Check, ...]:
+        return tuple(check for check in self.checks if not check.early)
 
 
 class RegistrationError(TypeError):

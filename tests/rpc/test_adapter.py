@@ -1,0 +1,236 @@
+"""The adapter: order of everything around a handler, for all four kinds of RPC."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Any
+
+import pytest
+from grpc import StatusCode
+
+from gitaly_py.pb.commit_pb2 import (
+    CheckObjectsExistRequest,
+    CheckObjectsExistResponse,
+    FindCommitRequest,
+    FindCommitResponse,
+    ListCommitsRequest,
+)
+from gitaly_py.pb.ref_pb2 import UpdateReferencesRequest, UpdateReferencesResponse
+from gitaly_py.pb.shared_pb2 import GitCommit, Repository
+from gitaly_py.rpc.checks import early, some
+from gitaly_py.rpc.service import Service
+from gitaly_py.rpc.status import ABORTED_TEXT, Aborted, NotFound
+from gitaly_py.rpc.steps import Steps
+from tests.support.exchange import HandMadeExchange, frame_of
+
+REPOSITORY = Repository(storage_name="default", relative_path="a.git")
+
+
+class Undecided(Exception):
+    """An error of ours that leaves the code to the RPC."""
+
+
+def find_commit_service(outcome: Any) -> Service:
+    service = Service("CommitService")
+
+    @service.rpc(some("revision", otherwise="empty revision"))
+    async def find_commit(call: Any, request: FindCommitRequest) -> FindCommitResponse:
+        if isinstance(outcome, Exception):
+            raise outcome
+        return FindCommitResponse(commit=GitCommit(id=outcome))
+
+    return service
+
+
+async def serve(
+    service: Service, *requests: Any, path: str = "/gitaly.CommitService/FindCommit", **options: Any
+) -> Any:
+    frame = frame_of(service, **options)
+    exchange = HandMadeExchange(requests)
+    return await frame.serve(frame.rpcs[path], exchange), exchange
+
+
+async def test_unary_call_answers_with_its_message() -> None:
+    request = FindCommitRequest(repository=REPOSITORY, revision=b"main")
+    outcome, _ = await serve(find_commit_service("abc"), request)
+    assert FindCommitResponse.FromString(outcome.response).commit.id == "abc"
+    assert outcome.status.code is StatusCode.OK
+
+
+async def test_checks_refuse_before_the_handler_runs() -> None:
+    outcome, _ = await serve(
+        find_commit_service(AssertionError("ran")), FindCommitRequest(repository=REPOSITORY)
+    )
+    assert (outcome.status.code, outcome.status.message) == (StatusCode.INVALID_ARGUMENT, "empty revision")
+
+
+async def test_an_unknown_exception_is_a_panic() -> None:
+    request = FindCommitRequest(repository=REPOSITORY, revision=b"main")
+    outcome, _ = await serve(find_commit_service(KeyError("boom")), request)
+    assert (outcome.status.code, outcome.status.message) == (StatusCode.INTERNAL, "panic: 'boom'")
+
+
+async def test_an_undecided_error_is_internal_with_its_own_text() -> None:
+    request = FindCommitRequest(repository=REPOSITORY, revision=b"main")
+    outcome, _ = await serve(find_commit_service(Undecided("why")), request, codes={Undecided: None})
+    assert (outcome.status.code, outcome.status.message) == (StatusCode.INTERNAL, "why")
+
+
+async def test_aborted_hides_its_text_from_the_client_only() -> None:
+    request = FindCommitRequest(repository=REPOSITORY, revision=b"main")
+    outcome, _ = await serve(find_commit_service(Aborted("lock held")), request)
+    assert (outcome.status.message, outcome.status.original) == (ABORTED_TEXT, "lock held")
+
+
+async def test_a_repository_that_cannot_be_resolved_takes_the_rpcs_code() -> None:
+    def resolve(*_: Any) -> None:
+        raise Undecided("validate git directory: not a directory")
+
+    request = FindCommitRequest(repository=REPOSITORY, revision=b"main")
+    outcome, _ = await serve(find_commit_service("x"), request, codes={Undecided: None}, resolve=resolve)
+    assert outcome.status.code is StatusCode.INVALID_ARGUMENT
+
+
+async def test_early_checks_come_before_the_repository() -> None:
+    service = Service("CommitService")
+
+    @service.rpc(early(some("revision", otherwise="early")))
+    async def find_commit(call: Any, request: FindCommitRequest) -> FindCommitResponse:
+        raise AssertionError("must not run")
+
+    def resolve(*_: Any) -> None:
+        raise NotFound("late")
+
+    outcome, _ = await serve(service, FindCommitRequest(), resolve=resolve)
+    assert outcome.status.message == "early"
+
+
+async def test_a_passed_deadline_beats_every_code() -> None:
+    service = find_commit_service(NotFound("too late"))
+    frame = frame_of(service)
+    exchange = HandMadeExchange([FindCommitRequest(repository=REPOSITORY, revision=b"x")], deadline=-1)
+    outcome = await frame.serve(frame.rpcs["/gitaly.CommitService/FindCommit"], exchange)
+    assert (outcome.status.code, outcome.status.message) == (StatusCode.DEADLINE_EXCEEDED, "too late")
+
+
+async def test_a_client_stream_is_read_from_its_first_message_on() -> None:
+    service = Service("RefService")
+    seen: list[int] = []
+
+    @service.rpc()
+    async def update_references(
+        call: Any, requests: AsyncIterator[UpdateReferencesRequest]
+    ) -> UpdateReferencesResponse:
+        seen.extend([len(request.updates) async for request in requests])
+        return UpdateReferencesResponse()
+
+    messages = [UpdateReferencesRequest(repository=REPOSITORY), UpdateReferencesRequest(updates=[{}, {}])]
+    outcome, _ = await serve(service, *messages, path="/gitaly.RefService/UpdateReferences")
+    assert (outcome.status.code, seen) == (StatusCode.OK, [0, 2])
+
+
+async def test_a_client_stream_without_messages_is_an_internal_error() -> None:
+    service = Service("RefService")
+
+    @service.rpc()
+    async def update_references(
+        call: Any, requests: AsyncIterator[UpdateReferencesRequest]
+    ) -> UpdateReferencesResponse:
+        raise AssertionError("must not run")
+
+    outcome, _ = await serve(service, path="/gitaly.RefService/UpdateReferences")
+    assert outcome.status.message == "receiving initial request: EOF"
+    assert outcome.status.code is StatusCode.INTERNAL
+
+
+async def test_a_bidirectional_stream_answers_while_it_reads() -> None:
+    service = Service("CommitService")
+
+    @service.rpc()
+    async def check_objects_exist(
+        call: Any, requests: AsyncIterator[CheckObjectsExistRequest]
+    ) -> AsyncIterator[CheckObjectsExistResponse.RevisionExistence]:
+        async for request in requests:
+            for name in request.revisions:
+                yield CheckObjectsExistResponse.RevisionExistence(name=name, exists=True)
+
+    messages = [
+        CheckObjectsExistRequest(repository=REPOSITORY, revisions=[b"a"]),
+        CheckObjectsExistRequest(revisions=[b"b"]),
+    ]
+    outcome, exchange = await serve(service, *messages, path="/gitaly.CommitService/CheckObjectsExist")
+    names = [
+        each.name for sent in exchange.sent for each in CheckObjectsExistResponse.FromString(sent).revisions
+    ]
+    assert (outcome.status.code, names) == (StatusCode.OK, [b"a", b"b"])
+
+
+async def test_on_a_hang_up_the_handler_ends_before_the_steps_around_it() -> None:
+    order: list[str] = []
+
+    class Around:
+        def __init__(self, call: Any) -> None:
+            pass
+
+        async def __aenter__(self) -> None:
+            order.append("enter")
+
+        async def __aexit__(
+            self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        ) -> None:
+            order.append(f"leave {kind.__name__ if kind else None}")
+
+    class Report:
+        def __init__(self, call: Any) -> None:
+            self.call = call
+
+        def end(self) -> None:
+            order.append(f"report {self.call.status.code.name}")
+
+    service = Service("CommitService")
+
+    @service.rpc()
+    async def list_commits(call: Any, request: ListCommitsRequest) -> AsyncIterator[GitCommit]:
+        try:
+            while True:
+                yield GitCommit(body=b"x" * (1 << 20))
+        finally:
+            order.append("handler closed")
+
+    frame = frame_of(service, steps=Steps(reporters=(Report,), handling=(Around,)))
+    exchange = HandMadeExchange([ListCommitsRequest(repository=REPOSITORY)])
+    exchange.reading.clear()
+    serving = asyncio.get_running_loop().create_task(
+        frame.serve(frame.rpcs["/gitaly.CommitService/ListCommits"], exchange)
+    )
+    await asyncio.sleep(0.01)
+    serving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await serving
+    assert order == ["enter", "handler closed", "leave CancelledError", "report CANCELLED"]
+
+
+async def test_a_step_that_refuses_leaves_those_entered_before_it() -> None:
+    order: list[str] = []
+
+    def step(name: str, error: Exception | None = None) -> Any:
+        class Around:
+            def __init__(self, call: Any) -> None:
+                pass
+
+            async def __aenter__(self) -> None:
+                order.append(f"enter {name}")
+                if error:
+                    raise error
+
+            async def __aexit__(self, *raised: object) -> None:
+                order.append(f"leave {name}")
+
+        return Around
+
+    steps = Steps(admission=(step("first"), step("second", NotFound("no")), step("third")))
+    outcome, _ = await serve(find_commit_service("x"), FindCommitRequest(), steps=steps)
+    assert order == ["enter first", "enter second", "leave first"]
+    assert outcome.status.code is StatusCode.NOT_FOUND

@@ -1,0 +1,5 @@
+"""`python -m gitaly_py` is the command `gitaly-py`."""
+
+from gitaly_py.cli import main
+
+main()

@@ -1,0 +1,47 @@
+"""What happens once a machine, however many workers there are.
+
+With one worker the supervisor calls it directly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import structlog
+
+from gitaly_py.config import Config
+from gitaly_py.storage.metadata import ensure_metadata
+from gitaly_py.storage.temporary import TemporaryAreas
+from gitaly_py.telemetry.tasks import end_all, spawn
+
+_log = structlog.get_logger("gitaly")
+_CLEANING_SECONDS = 3600
+
+
+class Coordinator:
+    """Keeps the storages of this machine in order: their metadata files and temporary areas."""
+
+    def __init__(self, config: Config) -> None:
+        self._paths = {storage.name: storage.path for storage in config.storage}
+        self._areas = TemporaryAreas(list(self._paths.values()))
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def start(self) -> None:
+        """Writes missing metadata files and removes what a killed daemon left behind."""
+        for name, path in self._paths.items():
+            try:
+                await asyncio.to_thread(ensure_metadata, path)
+            except OSError as error:
+                _log.error("failed to write storage metadata", storage_name=name, error=str(error))
+        await asyncio.to_thread(self._areas.sweep)
+        spawn(self._clean_hourly(), name="temporary area cleaner", owner=self._tasks)
+
+    async def stop(self) -> None:
+        await end_all(self._tasks)
+        self._areas.release()
+
+    async def _clean_hourly(self) -> None:
+        while True:
+            await asyncio.sleep(_CLEANING_SECONDS)
+            await asyncio.to_thread(self._areas.clean)

@@ -1,0 +1,72 @@
+"""Makes the parts of a worker from their sections of the configuration."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from gitaly_py.config import Config
+from gitaly_py.daemon.runtime import RuntimeDirectory
+from gitaly_py.git.process import Git
+from gitaly_py.git.settings import GitSettings
+from gitaly_py.hooks.custom import CustomHooks
+from gitaly_py.hooks.receive import ReceiveHooks
+from gitaly_py.hooks.server import HookServer
+from gitaly_py.rails.client import InternalApi
+from gitaly_py.rails.settings import InternalApiSettings
+from gitaly_py.rails.stand_alone import NoInternalApi
+
+_GIT_BINARY = "GITALY_TESTING_GIT_BINARY"
+_NO_HOOKS = "GITALY_TESTING_NO_GIT_HOOKS"
+_TRUE = {"1", "t", "T", "true", "TRUE", "True"}
+
+
+class ApiClientError(Exception):
+    """The secret of the Rails app's internal API can't be read."""
+
+
+def git(config: Config) -> Git:
+    """The one way to run git; the binary may be overridden by the environment (daemon.md 1.6)."""
+    pairs = tuple((entry.key, entry.value) for entry in config.git.config)
+    return Git(GitSettings(binary=os.environ.get(_GIT_BINARY, ""), config=pairs))
+
+
+def internal_api(config: Config) -> InternalApi | NoInternalApi:
+    """The client of the Rails app; a daemon without `gitlab.url` stands alone and lets every push pass.
+
+    Raises ApiClientError when the secret can't be read.
+    """
+    section = config.gitlab
+    if not section.url or os.environ.get(_NO_HOOKS) in _TRUE:
+        return NoInternalApi()
+    http = section.http_settings
+    return InternalApi(
+        InternalApiSettings(
+            url=section.url,
+            secret=_secret(section.secret, section.secret_file),
+            relative_url_root=section.relative_url_root,
+            read_timeout=http.read_timeout,
+            user=http.user,
+            password=http.password,
+            ca_file=http.ca_file,
+            ca_path=http.ca_path,
+            client_certificate=config.tls.certificate_path,
+            client_key=config.tls.key_path,
+        )
+    )
+
+
+def hooks(
+    config: Config, git: Git, api: InternalApi | NoInternalApi, runtime: RuntimeDirectory
+) -> HookServer:
+    """What pushes are wired to."""
+    return HookServer(ReceiveHooks(api, CustomHooks(git, config.hooks.custom_hooks_dir)), str(runtime.path))
+
+
+def _secret(secret: str, path: str) -> bytes:
+    if secret:
+        return secret.strip().encode()
+    try:
+        return Path(path).read_bytes().strip()
+    except OSError as error:
+        raise ApiClientError(f"could not create GitLab API client: {error}") from error

@@ -1,0 +1,37 @@
+"""The handlers: a package a gRPC service, a module a subject."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gitaly_py.rpc.service import Rpc, Service
+
+
+def registry() -> list[Service]:
+    """Every service that has handlers; importing their modules registers them."""
+    from gitaly_py.services import (  # noqa: PLC0415 - so that importing one service does not import all
+        blob,
+        commit,
+        health,
+        ref,
+        reflection,
+        repository,
+        server,
+        smarthttp,
+    )
+
+    return [
+        repository.service,
+        ref.service,
+        commit.service,
+        blob.service,
+        smarthttp.service,
+        server.service,
+        health.service,
+        *reflection.services,
+    ]
+
+
+def handlers() -> Mapping[str, Rpc]:
+    """Every RPC that has a handler, by its path."""
+    return {path: rpc for service in registry() for path, rpc in service.rpcs.items()}

@@ -1,0 +1,73 @@
+"""Statistics of upload-pack requests: in responses, metrics and logs (transport.md 2.4)."""
+
+from __future__ import annotations
+
+from gitaly_py.git.wire.errors import WireError
+from gitaly_py.git.wire.negotiation import Negotiation, NegotiationParser
+from gitaly_py.pb.packfile_pb2 import PackfileNegotiationStatistics
+from gitaly_py.telemetry import fields, metrics
+
+
+class Watched:
+    """Counts what passes by. A request that can't be parsed is git's to refuse: it just counts no further."""
+
+    def __init__(self) -> None:
+        self._parser = NegotiationParser()
+        self.malformed = False
+
+    @property
+    def counted(self) -> Negotiation:
+        return self._parser.counted
+
+    def receive(self, data: bytes) -> None:
+        """Takes the next bytes of the request."""
+        if self.malformed:
+            return
+        try:
+            self._parser.receive(data)
+        except WireError:
+            self.malformed = True
+
+
+def message(counted: Negotiation) -> PackfileNegotiationStatistics:
+    """The counts as responses carry them."""
+    return PackfileNegotiationStatistics(
+        payload_size=counted.payload_size,
+        packets=counted.packets,
+        caps=[_text(capability) for capability in counted.capabilities],
+        wants=counted.wants,
+        haves=counted.haves,
+        shallows=counted.shallows,
+        deepen=_text(counted.deepen),
+        filter=_text(counted.filter),
+    )
+
+
+def report(transport: str, counted: Negotiation) -> None:
+    """Puts the counts into metrics and log fields. transport: `smarthttp` or `ssh`."""
+    requests, deepen = metrics.packfile_negotiation[transport]
+    for feature in _features(counted):
+        requests.labels(feature).inc()
+    _, _, depth = counted.deepen.partition(b" ")
+    if counted.deepen.startswith(b"deepen ") and depth.isdigit():
+        deepen.observe(int(depth))
+    for name in ("command", "user_agent", "deepen", "filter"):
+        value = _text(getattr(counted, name))
+        if value:
+            fields.put(f"negotiation.{name}", value)
+    for name in ("haves", "wants", "shallows"):
+        number = getattr(counted, name)
+        if number:
+            fields.put(f"negotiation.{name}", number)
+
+
+def _features(counted: Negotiation) -> list[str]:
+    present = {"deepen": counted.deepen, "filter": counted.filter, "have": counted.haves}
+    found = [name for name, value in present.items() if value]
+    if counted.command:
+        found.append(_text(counted.command))
+    return [*found, "total"]
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "replace")

@@ -1,0 +1,85 @@
+"""What the RPCs that run upload-pack, receive-pack and upload-archive share (transport.md 2)."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+
+from gitaly_py.git.process import Process
+from gitaly_py.git.wire.goquote import quote
+from gitaly_py.services.app import Call
+from gitaly_py.telemetry import metrics
+from gitaly_py.telemetry.tasks import end_all, spawn
+
+_log = structlog.get_logger("gitaly")
+
+_VERSIONS = {"": "v0", "version=1": "v1", "version=2": "v2"}
+_CONFIG_KEY = re.compile(r"[0-9A-Za-z]+(\.[*-/_:@a-zA-Z0-9]+)+")
+
+
+class InvalidConfigOption(Exception):
+    """An entry of git_config_options that is no pair, or whose key git must not see."""
+
+
+def protocol_environment(call: Call, protocol: str) -> dict[str, str]:
+    """`GIT_PROTOCOL` for a request's git_protocol, which is counted (transport.md 2.2).
+
+    A version that is not known means v0.
+    """
+    version = _VERSIONS.get(protocol, "invalid")
+    metrics.git_protocol_requests.labels(call.method.service, call.method.name, version).inc()
+    if version == "invalid":
+        _log.warning("invalid git protocol requested", git_protocol=protocol)
+    return {"GIT_PROTOCOL": protocol} if version in ("v1", "v2") else {}
+
+
+def config_options(options: Sequence[str]) -> list[tuple[str, str]]:
+    """git_config_options as pairs (transport.md 2.1).
+
+    Raises InvalidConfigOption for an option without `=`.
+    """
+    pairs = []
+    for option in options:
+        key, separator, value = option.partition("=")
+        if not separator:
+            raise InvalidConfigOption(f"cannot convert invalid config key: {quote(option)}")
+        pairs.append((key, value))
+    return pairs
+
+
+def checked_keys(pairs: Sequence[tuple[str, str]]) -> None:
+    """Refuses keys that are none of git's; part of starting the process. Raises InvalidConfigOption."""
+    for key, _ in pairs:
+        if not _CONFIG_KEY.fullmatch(key):
+            raise InvalidConfigOption(
+                f'invalid configuration key "{key}": key "{key}" failed regexp validation'
+            )
+
+
+@asynccontextmanager
+async def fed(process: Process, source: AsyncIterator[bytes]) -> AsyncIterator[None]:
+    """Writes `source` to the standard input of `process` while the block runs, then ends it.
+
+    A process that takes no more input is left to say so by its exit status.
+    """
+    tasks: set[asyncio.Task[Any]] = set()
+    spawn(_feed(process, source), name="feed git", owner=tasks)
+    try:
+        yield
+    finally:
+        await end_all(tasks)
+
+
+async def _feed(process: Process, source: AsyncIterator[bytes]) -> None:
+    try:
+        async for data in source:
+            await process.stdin.write(data)
+    except BrokenPipeError:
+        return
+    finally:
+        process.stdin.close()

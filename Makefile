@@ -1,0 +1,41 @@
+# Two commands for everyone: `make serve` and `make test`. Both set up what they need.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: serve test lint types imports benchmark benchmark-quick protos clean
+
+serve: $(STAMP)
+	$(BIN)/python tools/serve.py
+
+test: $(STAMP)
+	tools/install-test-packages
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+imports: $(STAMP)
+	$(BIN)/lint-imports
+
+benchmark: $(STAMP)
+	$(BIN)/python -m benchmarks
+
+benchmark-quick: $(STAMP)
+	$(BIN)/python -m benchmarks --quick
+
+protos: $(STAMP)
+	$(BIN)/python hatch_build.py
+
+$(STAMP): pyproject.toml hatch_build.py $(wildcard proto/gitaly_py/pb/*.proto)
+	$(PYTHON) tools/make-venv.py $(VENV)
+	touch $@
+
+clean:
+	rm -rf $(VENV) gitaly_py/pb var

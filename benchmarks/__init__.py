@@ -1,0 +1,1 @@
+"""Figures, each against a reference measured in the same run and printed as a ratio."""

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gitaly_py.config.notices import notices
+from tests.support.configuration import configured
+
+
+def test_there_is_nothing_to_say_of_a_plain_configuration(tmp_path: Path) -> None:
+    assert notices(configured(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "notice"),
+    [
+        (
+            "sokcet_path = 1",
+            'configuration key "sokcet_path" is unknown and ignored, did you mean "socket_path"?',
+        ),
+        ("zzzz = 1", 'configuration key "zzzz" is unknown and ignored'),
+        (
+            "raft.enabled = false\ntransactions.enabled = true",
+            "transactions.enabled is set, but this daemon does not implement it",
+        ),
+        ("load_shedder.enabled = true", "load_shedder.enabled is set, but this daemon does not implement it"),
+        (
+            'auth = {token = "x", transitioning = true}',
+            "auth.transitioning is set: requests pass whatever their token",
+        ),
+        (
+            "cgroups.repositories.memory_bytes = 1",
+            "cgroups.repositories has limits, but its count is 0, so control groups are not used",
+        ),
+        (
+            'gitlab.http-settings.ca_path = "/none"',
+            "the configuration is not valid in all parts, "
+            "run `gitaly-py configuration validate < <config>` to see why",
+        ),
+    ],
+)
+def test_the_operator_is_told(tmp_path: Path, more: str, notice: str) -> None:
+    assert notices(configured(tmp_path, more)) == [notice]

@@ -108,11 +108,83 @@ authentication_errors = counter(
 authentications = counter("gitaly_authentications_total", "Authentication results.", ("enforced", "status"))
 connections = counter("gitaly_connections_total", "Connections accepted.", ("type",))
 
+# cat-file processes
+catfile_cache = counter(
+    "gitaly_catfile_cache_total", "Outcomes of the pool of cat-file processes.", ("type",)
+)
+catfile_cache_members = gauge("gitaly_catfile_cache_members", "Idle cat-file processes.", ("type",))
+catfile_lookups = counter("gitaly_catfile_lookups_total", "Objects asked of cat-file processes.", ("type",))
+catfile_processes = gauge("gitaly_catfile_processes", "cat-file processes that run.")
+# A gauge in type only: the library takes a counter of this name for the gauge above.
+catfile_processes_total = gauge("gitaly_catfile_processes_total", "cat-file processes started.")
+
+# git processes
+_COMMAND = ("grpc_service", "grpc_method", "cmd", "subcmd")
+_COMMAND_PLACE = ("git_version", "reference_backend")
+command_context_switches = counter(
+    "gitaly_command_context_switches_total",
+    "Context switches of git processes.",
+    (*_COMMAND, "ctxswitchtype", *_COMMAND_PLACE),
+)
+command_cpu_seconds = counter(
+    "gitaly_command_cpu_seconds_total",
+    "CPU time of git processes.",
+    (*_COMMAND, "mode", *_COMMAND_PLACE),
+)
+command_major_page_faults = counter(
+    "gitaly_command_major_page_faults_total",
+    "Major page faults of git processes.",
+    (*_COMMAND, *_COMMAND_PLACE),
+)
+command_minor_page_faults = counter(
+    "gitaly_command_minor_page_faults_total",
+    "Minor page faults of git processes.",
+    (*_COMMAND, *_COMMAND_PLACE),
+)
+command_real_seconds = counter(
+    "gitaly_command_real_seconds_total",
+    "Time from start to exit of git processes.",
+    (*_COMMAND, *_COMMAND_PLACE),
+)
+command_signals_received = counter(
+    "gitaly_command_signals_received_total",
+    "Signals that git processes received.",
+    (*_COMMAND, *_COMMAND_PLACE),
+)
+commands_running = gauge("gitaly_commands_running", "Git processes that run.", _COMMAND)
+invalid_commands = counter(
+    "gitaly_invalid_commands_total", "Git commands refused for their arguments.", ("command",)
+)
+spawn_forking_seconds = histogram(
+    "gitaly_spawn_forking_time_seconds",
+    "Time to start a git process.",
+    buckets=[0.001 * 2**n for n in range(10)],
+)
+
 # git traffic
 git_protocol_requests = counter(
     "gitaly_git_protocol_requests_total",
     "Git protocol version asked for.",
     ("grpc_service", "grpc_method", "git_protocol"),
+)
+
+_FEATURE = ("git_negotiation_feature",)
+_DEPTHS = (1, 2, 5, 10, *(20 * (2147483646 / 20) ** (step / 3) for step in range(4)), 2147483647)
+packfile_negotiation = {
+    transport: (
+        counter(
+            f"gitaly_{transport}_packfile_negotiation_requests_total", "Features that fetches use.", _FEATURE
+        ),
+        histogram(
+            f"gitaly_{transport}_packfile_negotiation_deepen", "Depth of shallow fetches.", buckets=_DEPTHS
+        ),
+    )
+    for transport in ("smarthttp", "ssh")
+}
+
+# rails internal API
+gitlab_api_latency_seconds = LatencyHistogram(
+    "gitaly_gitlab_api_latency_seconds", "Time of calls to the internal API of Rails.", ("endpoint",)
 )
 
 # build

@@ -1,0 +1,276 @@
+"""Git processes: started here and nowhere else, and never outliving their owner (daemon.md 6.5).
+
+A process belongs to an `async with` block. When the block ends, however it ends, our ends of its pipes
+are closed, a process that still runs gets SIGTERM with its whole group, so that git removes its lock
+files, and it is reaped. Exit is awaited through a pidfd: no threads, no SIGCHLD.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypedDict, Unpack
+
+import structlog
+
+from gitaly_py.git import accounting
+from gitaly_py.git.child import Process
+from gitaly_py.git.commands import Command
+from gitaly_py.git.environment import config_flags, environment_of, inherited
+from gitaly_py.git.errors import (
+    CommandFailed,
+    CommandTimedOut,
+    InvalidCommand,
+    OutputTooLarge,
+    SpawnFailed,
+)
+from gitaly_py.git.format import reference_backend
+from gitaly_py.git.repository import GitRepository
+from gitaly_py.git.settings import GitSettings
+from gitaly_py.git.streams import PIPE, Options, Stderr, Streams
+from gitaly_py.git.version import Version, parse_version, version_string
+from gitaly_py.telemetry import metrics
+
+__all__ = ["PIPE", "Finished", "Git", "Options", "Process", "Stderr"]
+
+_log = structlog.get_logger("gitaly")
+
+MAX_OUTPUT = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a process left. status: as of `Process.wait`."""
+
+    command: str
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+    def check(self) -> Finished:
+        """Itself. Raises CommandFailed unless the status is 0."""
+        if self.status != 0:
+            raise CommandFailed(self.command, self.status, self.stderr)
+        return self
+
+
+class Place(TypedDict, total=False):
+    """Where a process runs: its folder, and the reference backend of its repository (a metric label)."""
+
+    cwd: str
+    backend: str
+
+
+class Git:
+    """Starts git for the whole daemon; one object a process. `close` ends every child."""
+
+    def __init__(self, settings: GitSettings | None = None) -> None:
+        self.settings = settings or GitSettings()
+        self._environment = inherited(self.settings.environment)
+        self._live: set[Process] = set()
+        self._known_version: tuple[tuple[int, int, int], str, Version] | None = None
+        self.binary = shutil.which(self.settings.binary) or self.settings.binary or self._from_path()
+
+    @property
+    def version(self) -> str:
+        """`2.39.5`; asked again when the binary has changed on disk."""
+        return self._versions()[1]
+
+    @property
+    def version_tuple(self) -> Version:
+        """`version` as numbers."""
+        return self._versions()[2]
+
+    @asynccontextmanager
+    async def start(
+        self, repository: GitRepository | None, command: Command, **options: Unpack[Options]
+    ) -> AsyncIterator[Process]:
+        """A process that lives as long as the block.
+
+        Raises InvalidCommand before anything is started, SpawnFailed, FormatError for a repository
+        without a usable config file, and at the block's end CommandTimedOut.
+        """
+        async with self._lived(
+            command.name, lambda: self._spawn(repository, command, options), options
+        ) as process:
+            yield process
+
+    @asynccontextmanager
+    async def start_program(
+        self, argv: Sequence[str], *, cwd: str, **options: Unpack[Options]
+    ) -> AsyncIterator[Process]:
+        """A program other than git (a custom hook, a compressor) that lives as long as the block.
+
+        argv: begins with the program's absolute path. `env` is its whole environment.
+        Raises SpawnFailed, and at the block's end CommandTimedOut.
+        """
+        name = os.path.basename(argv[0])
+        line = [os.fsencode(argument) for argument in argv]
+        environment = {os.fsencode(key): os.fsencode(value) for key, value in options.get("env", {}).items()}
+
+        def spawn() -> Process:
+            return self._begun(line, environment, name, options, cwd=cwd)
+
+        async with self._lived(name, spawn, options) as process:
+            yield process
+
+    @asynccontextmanager
+    async def _lived(
+        self, name: str, spawn: Callable[[], Process], options: Options
+    ) -> AsyncIterator[Process]:
+        """Starts a process and ends it with the block, whatever ends that."""
+        timeout = options.get("timeout")
+        try:
+            async with asyncio.timeout(timeout) as deadline:
+                process = spawn()
+                try:
+                    yield process
+                finally:
+                    await process.end()
+                    if options.get("stderr", Stderr.LOG) is Stderr.LOG:
+                        self._report(process)
+        except TimeoutError:
+            if timeout is None or not deadline.expired():
+                raise
+            raise CommandTimedOut(name, timeout) from None
+
+    async def run(
+        self,
+        repository: GitRepository | None,
+        command: Command,
+        *,
+        max_output: int = MAX_OUTPUT,
+        **options: Unpack[Options],
+    ) -> Finished:
+        """Runs a command to its end. Its stderr is kept and not logged, unless `stderr` says otherwise.
+
+        max_output: bytes. Raises OutputTooLarge and what `start` raises; not for a failing command, see
+        `Finished.check`.
+        """
+        options.setdefault("stderr", Stderr.KEEP)
+        async with self.start(repository, command, **options) as process:
+            chunks: list[bytes] = []
+            size = 0
+            while process.stdout is not None and (chunk := await process.read()):
+                size += len(chunk)
+                if size > max_output:
+                    raise OutputTooLarge(command.name, max_output)
+                chunks.append(chunk)
+            status = await process.wait()
+        return Finished(command.name, status, b"".join(chunks), process.stderr)
+
+    async def close(self) -> None:
+        """Ends all processes that still run."""
+        processes = list(self._live)
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            await process.exited()
+
+    def _spawn(self, repository: GitRepository | None, command: Command, options: Options) -> Process:
+        line = self._line(repository, command, options)
+        backend = reference_backend(repository.path) if repository else "files"
+        secrets = options.get("secrets", ())
+        environment = environment_of(self._environment, repository, options.get("env", {}), secrets)
+        return self._begun(line, environment, command.name, options, backend=backend)
+
+    def _begun(
+        self,
+        line: list[bytes],
+        environment: Mapping[bytes, bytes],
+        name: str,
+        options: Options,
+        **place: Unpack[Place],
+    ) -> Process:
+        began = time.monotonic()
+        backend = place.get("backend", "files")
+        with Streams(options) as streams:
+            child = _started(line, environment, streams, name, place.get("cwd"))
+            try:
+                process = Process(
+                    child.pid,
+                    streams,
+                    name,
+                    self.settings.terminate_grace,
+                    lambda ended: self._reaped(ended, child, backend),
+                )
+            except OSError as error:
+                child.kill()
+                child.wait()
+                raise SpawnFailed(name, error) from error
+            streams.hand_over()
+        self._live.add(process)
+        accounting.started(name, time.monotonic() - began)
+        _log.debug(
+            "spawn", pid=process.pid, path=os.fsdecode(line[0]), args=[os.fsdecode(arg) for arg in line]
+        )
+        return process
+
+    def _line(self, repository: GitRepository | None, command: Command, options: Options) -> list[bytes]:
+        try:
+            arguments = command.arguments()
+            config = options.get("config", ())
+            flags = config_flags(self.version_tuple, repository, command, config, self.settings.config)
+        except InvalidCommand as error:
+            metrics.invalid_commands.labels(error.command).inc()
+            raise
+        line = [os.fsencode(self.binary), *map(os.fsencode, command.global_flags)]
+        if "worktree" in options:
+            line += [b"-C", os.fsencode(options["worktree"])]
+        elif repository is not None:
+            line += [b"--git-dir", os.fsencode(repository.path)]
+        return line + flags + arguments
+
+    def _reaped(self, process: Process, child: subprocess.Popen[bytes], backend: str) -> None:
+        child.returncode = process.returncode  # so that it does not look for the process itself
+        self._live.discard(process)
+        if process.usage is not None:
+            accounting.ended(process.name, process.usage, self.version, backend)
+        _log.debug("spawn complete", pid=process.pid, **{"command.exitCode": process.returncode})
+
+    def _report(self, process: Process) -> None:
+        if process.stderr and not process.ended_by_us:
+            report = _log.error if process.returncode else _log.warning
+            report(process.stderr.decode("utf-8", "replace"), pid=process.pid, command=process.name)
+
+    def _versions(self) -> tuple[tuple[int, int, int], str, Version]:
+        status = os.stat(self.binary)
+        state = (status.st_size, status.st_mtime_ns, status.st_mode)
+        if self._known_version is None or self._known_version[0] != state:
+            environment = environment_of(self._environment, None, {}, ())
+            output = subprocess.run(
+                [self.binary, "version"], capture_output=True, check=True, env=environment
+            )
+            version = version_string(output.stdout.decode())
+            self._known_version = (state, version, parse_version(version))
+        return self._known_version
+
+    def _from_path(self) -> str:
+        _log.warning("Git has not been properly configured, falling back to Git found on PATH")
+        found = shutil.which("git", path=self.settings.environment.get("PATH"))
+        if found is None:
+            raise SpawnFailed("version", FileNotFoundError(2, "No such file or directory"))
+        return found
+
+
+def _started(
+    line: list[bytes], environment: Mapping[bytes, bytes], streams: Streams, command: str, cwd: str | None
+) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            line,
+            stdin=streams.child_stdin,
+            stdout=streams.child_stdout,
+            stderr=streams.child_stderr,
+            env=environment,
+            cwd=cwd,
+            process_group=0,
+        )
+    except OSError as error:
+        raise SpawnFailed(command, error) from error

@@ -1,0 +1,1 @@
+"""Reading objects and references: one interface, in process where libgit2 can, by git processes elsewhere."""

@@ -1,0 +1,133 @@
+"""One `git cat-file --batch-command` process: requests out, replies in.
+
+git 2.39 takes requests ended by NUL but ends replies with LF (`-z`); from 2.42 both end with NUL (`-Z`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+
+from gitaly_py.git.commands import Command
+from gitaly_py.git.process import PIPE, Git, Process, Stderr
+from gitaly_py.git.reading.errors import AmbiguousRevision, ObjectTooLarge, ObjectUnreadable
+from gitaly_py.git.reading.interface import LARGEST_READ, GitObject, ObjectInfo
+from gitaly_py.git.reading.revisions import is_relative_path
+from gitaly_py.git.repository import GitRepository
+from gitaly_py.git.wire import catfile
+from gitaly_py.git.wire.catfile import Absent
+from gitaly_py.telemetry import metrics
+
+WINDOW = 16 << 10
+"""Bytes of requests sent before their replies are read: they must fit the pipe, or both sides would wait."""
+
+_NUL_OUTPUT = (2, 42)
+
+_LIKE_HEADER = re.compile(rb"[^ ]* (?:commit|tree|blob|tag) [0-9]+")
+
+_LOOKUPS = {kind: metrics.catfile_lookups.labels(kind) for kind in ("info", "commit", "tree", "blob", "tag")}
+
+
+class CatFile:
+    """A running process. Every request's reply must be taken, in the order of the requests."""
+
+    def __init__(self, process: Process, end: bytes) -> None:
+        """end: the byte after each reply."""
+        self._process = process
+        self._end = end
+        self._outstanding = 0
+        self._buffer = b""
+        self._at = 0
+
+    @property
+    def clean(self) -> bool:
+        """Whether every reply was read to its end, and the process can be used again."""
+        return self._outstanding == 0 and self._process.returncode is None
+
+    def can_ask(self, revision: bytes) -> bool:
+        """False for what names nothing and would make git end, or its reply unreadable."""
+        if not revision or is_relative_path(revision):
+            return False
+        return self._end == b"\0" or not _LIKE_HEADER.fullmatch(revision.partition(b"\n")[0])
+
+    async def send(self, request: Callable[[bytes], bytes], revisions: Sequence[bytes]) -> None:
+        """Asks for info or contents of revisions that can be asked; WINDOW bytes at most."""
+        self._outstanding += len(revisions)
+        stdin = self._process.stdin
+        # Whoever takes the first reply learns that git has gone, and why.
+        with suppress(BrokenPipeError):
+            if stdin is not None:
+                await stdin.write(b"".join(map(request, revisions)) + catfile.FLUSH + b"\0")
+
+    async def info(self, revision: bytes) -> ObjectInfo | None:
+        """The reply to `info`. Raises AmbiguousRevision, ObjectUnreadable, MalformedReply."""
+        _LOOKUPS["info"].inc()
+        info = await self._header(revision)
+        self._outstanding -= info is not None
+        return info
+
+    async def contents(self, revision: bytes) -> GitObject | None:
+        """The reply to `contents`. Raises as `info`, and ObjectTooLarge."""
+        info = await self._header(revision)
+        if info is None:
+            return None
+        _LOOKUPS[info.type].inc()
+        if info.size > LARGEST_READ:
+            raise ObjectTooLarge(info.oid, info.size)
+        if len(self._buffer) - self._at <= info.size:
+            await self._fill(info.size + 1, revision)
+        data = self._buffer[self._at : self._at + info.size]
+        self._at += info.size + 1
+        self._outstanding -= 1
+        return GitObject(info.oid, info.type, data)
+
+    async def _header(self, revision: bytes) -> ObjectInfo | None:
+        """The first line of a reply; it is the whole reply if the object was not found."""
+        line = await self._line(revision)
+        if self._end == b"\n" and line == revision.partition(b"\n")[0]:
+            # The reply repeats the revision, line ends included.
+            for _ in range(revision.count(b"\n")):
+                line += b"\n" + await self._line(revision)
+        header = catfile.parse_header(line)
+        if not isinstance(header, Absent):
+            return ObjectInfo(*header)
+        self._outstanding -= 1
+        if header is Absent.AMBIGUOUS:
+            raise AmbiguousRevision(revision)
+        return None
+
+    async def _line(self, revision: bytes) -> bytes:
+        while (found := self._buffer.find(self._end, self._at)) < 0:
+            await self._fill(len(self._buffer) - self._at + 1, revision)
+        line = self._buffer[self._at : found]
+        self._at = found + 1
+        return line
+
+    async def _fill(self, size: int, revision: bytes) -> None:
+        """Reads until there are `size` bytes not yet taken. Raises ObjectUnreadable when git ends before."""
+        pieces = [self._buffer[self._at :]]
+        missing = size - len(pieces[0])
+        while missing > 0:
+            piece = await self._process.read()
+            if not piece:
+                await self._process.wait()
+                reason = self._process.stderr.decode("utf-8", "replace").strip()
+                raise ObjectUnreadable(revision.decode("utf-8", "replace"), reason or "git cat-file ended")
+            pieces.append(piece)
+            missing -= len(piece)
+        self._buffer, self._at = b"".join(pieces), 0
+
+
+@asynccontextmanager
+async def running(git: Git, repository: GitRepository) -> AsyncIterator[CatFile]:
+    """A new process, which ends with the block."""
+    both = git.version_tuple >= _NUL_OUTPUT
+    command = Command(name="cat-file", flags=["-Z" if both else "-z", "--batch-command", "--buffer"])
+    async with git.start(repository, command, stdin=PIPE, stderr=Stderr.KEEP) as process:
+        metrics.catfile_processes.inc()
+        metrics.catfile_processes_total.inc()
+        try:
+            yield CatFile(process, b"\0" if both else b"\n")
+        finally:
+            metrics.catfile_processes.dec()

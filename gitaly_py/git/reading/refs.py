@@ -1,0 +1,161 @@
+"""References of the files backend, read without git (ref-blob.md 9).
+
+Loose files are read before packed-refs, since git packs in the other order: a reference on its way into
+packed-refs is then seen in one of the two. A loose reference hides a packed one of the same name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import AsyncGenerator, Iterator
+
+from gitaly_py.git.reading.errors import HeadUnreadable
+from gitaly_py.git.reading.interface import Head, Reference, References
+from gitaly_py.git.reading.loose import LooseReference, LooseReferences
+from gitaly_py.git.reading.packed import PackedFile
+
+_MALFORMED_NAME = re.compile(
+    rb"[\0-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(?:/|\Z)|[/.]\Z|\A[/.]|\A@\Z", re.DOTALL
+)
+"""What `git check-ref-format` refuses."""
+
+_DEEPEST_SYMREF = 5
+"""Names in a chain of symbolic references; git's SYMREF_MAXDEPTH."""
+
+_FEW_LOOSE = 100
+"""So many files are read within about a millisecond; more are read in a thread."""
+
+_BATCH = 4096
+
+
+class FileReferences:
+    """The references of one repository; kept between calls for the sake of packed-refs."""
+
+    def __init__(self, repository_path: str, hex_length: int) -> None:
+        self._loose = LooseReferences(repository_path, hex_length)
+        self._packed = PackedFile(repository_path, hex_length)
+
+    async def reference(self, name: bytes) -> Reference | None:
+        """See ReferenceReader.reference."""
+        return self.lookup(name)
+
+    def lookup(self, name: bytes) -> Reference | None:
+        """`reference`, for those who can't wait."""
+        if not is_safe_name(name):
+            return None
+        oid, last = self._followed(name)
+        return None if oid is None else Reference(name, oid, None if last == name else last)
+
+    async def head(self) -> Head:
+        """See ReferenceReader.head."""
+        oid, last = self._followed(b"HEAD")
+        if last != b"HEAD":
+            return Head(last, oid)
+        if oid is None:
+            raise HeadUnreadable
+        return Head(None, oid)
+
+    async def references(
+        self, prefix: bytes = b"refs/", *, after: bytes = b"", descending: bool = False
+    ) -> AsyncGenerator[References]:
+        """See ReferenceReader.references."""
+        if b"refs/".startswith(prefix):
+            prefix = b"refs/"
+        elif not prefix.startswith(b"refs/"):
+            return
+        loose = await self._values(prefix)
+        names = _beyond(sorted(loose), after, descending=descending)
+        packed = self._packed.current()
+        begin, end = packed.span(prefix, after=after, descending=descending)
+        for batch in packed.batches(begin, end, descending=descending):
+            if names:
+                names = _merge(batch, names, loose, descending=descending)
+            if len(batch):
+                yield _reversed(batch) if descending else batch
+                await asyncio.sleep(0)
+        for batch in _loose_batches(names, loose, descending=descending):
+            yield batch
+
+    async def references_to(self, oid: str) -> list[Reference]:
+        """See ReferenceReader.references_to."""
+        values = await self._values(b"refs/")
+        found = {name: value for name, value in values.items() if value == oid}
+        for stretch in self._packed.current().holders(oid):
+            found.update((name, value) for name, value in stretch if name not in values)
+            await asyncio.sleep(0)
+        listed = [self.lookup(name) for name in sorted(found)]
+        return [reference for reference in listed if reference is not None]
+
+    def _followed(self, name: bytes) -> tuple[str | None, bytes]:
+        """The value at the end of the chain that begins with `name`, and the chain's last name."""
+        for _ in range(_DEEPEST_SYMREF):
+            loose = self._loose.read(name)
+            if loose is None:
+                return self._packed.current().find(name), name
+            if loose.target is None:
+                return loose.oid, name
+            if not is_safe_name(loose.target):
+                break
+            name = loose.target
+        return None, name
+
+    async def _values(self, prefix: bytes) -> dict[bytes, str | None]:
+        """The values of the loose references with that prefix; None for those that don't resolve."""
+        loose = self._loose.scan(prefix, at_most=_FEW_LOOSE)
+        if loose is None:
+            loose = await asyncio.to_thread(self._loose.scan_all, prefix)
+        return {name: self._value(name, reference) for name, reference in loose.items()}
+
+    def _value(self, name: bytes, loose: LooseReference) -> str | None:
+        if not is_safe_name(name):
+            return None
+        return self._followed(name)[0] if loose.target is not None else loose.oid
+
+
+def is_safe_name(name: bytes) -> bool:
+    """Whether `name` follows git's rules for names of references; `HEAD` and other single words do."""
+    return bool(name) and _MALFORMED_NAME.search(name) is None
+
+
+def _beyond(names: list[bytes], after: bytes, *, descending: bool) -> list[bytes]:
+    if not after:
+        return names
+    return names[: bisect_left(names, after)] if descending else names[bisect_right(names, after) :]
+
+
+def _merge(
+    batch: References, names: list[bytes], loose: dict[bytes, str | None], *, descending: bool
+) -> list[bytes]:
+    """Puts the loose references of the batch's range into it; gives the names that are left."""
+    if descending:
+        cut = bisect_left(names, batch.names[0])
+        mine, rest = names[cut:], names[:cut]
+    else:
+        cut = bisect_right(names, batch.names[-1])
+        mine, rest = names[:cut], names[cut:]
+    for name in mine:
+        at = bisect_left(batch.names, name)
+        exists = at < len(batch.names) and batch.names[at] == name
+        old = slice(at, at + 1 if exists else at)
+        value = loose[name]
+        batch.names[old] = [] if value is None else [name]
+        batch.oids[old] = [] if value is None else [value]
+        batch.peeled[old] = [] if value is None else [None]
+    return rest
+
+
+def _loose_batches(
+    names: list[bytes], loose: dict[bytes, str | None], *, descending: bool
+) -> Iterator[References]:
+    values = [(name, value) for name in names if (value := loose[name]) is not None]
+    if descending:
+        values.reverse()
+    for begin in range(0, len(values), _BATCH):
+        some = values[begin : begin + _BATCH]
+        yield References([name for name, _ in some], [value for _, value in some], [None] * len(some))
+
+
+def _reversed(batch: References) -> References:
+    return References(batch.names[::-1], batch.oids[::-1], batch.peeled[::-1])

@@ -1,0 +1,1 @@
+"""Writing: reference transactions and quarantined objects."""

@@ -1,0 +1,1 @@
+"""Formats git reads and writes: bytes in, values out. Nothing here does I/O."""

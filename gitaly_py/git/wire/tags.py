@@ -1,0 +1,54 @@
+"""Raw tag objects (ref-blob.md 4.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gitaly_py.git.wire.commits import split_message
+from gitaly_py.git.wire.ident import Ident, parse_ident
+from gitaly_py.git.wire.signatures import SignatureType, signature_type
+
+_BEGIN = b"-----BEGIN"
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A parsed tag object. Values are as they stand; None or empty for what is missing.
+
+    object, type: what it points at; name: as the object says, which need not be the reference's;
+    raw_message: everything after the headers, a signature included.
+    """
+
+    object: str
+    type: str
+    name: bytes
+    tagger: Ident | None
+    raw_message: bytes
+
+    @property
+    def message(self) -> bytes:
+        """The message without its trailing newlines; the API's `message_size` is its length."""
+        return self.raw_message.rstrip(b"\n")
+
+    @property
+    def signature_type(self) -> SignatureType:
+        """Kind of the signature at the message's end; one that is all of the message does not count."""
+        begin = self.raw_message.find(_BEGIN)
+        if begin <= 0:
+            return SignatureType.NONE
+        first, more, _ = self.raw_message[begin:].removesuffix(b"\n").partition(b"\n")
+        return signature_type(first) if more else SignatureType.NONE
+
+
+def parse_tag(data: bytes) -> Tag:
+    """The tag in `data`, the raw object without git's object header. Never fails."""
+    head, message = split_message(data)
+    values = dict(line.split(b" ", 1) for line in head.split(b"\n") if b" " in line)
+    tagger = values.get(b"tagger")
+    return Tag(
+        object=values.get(b"object", b"").decode("utf-8", "replace"),
+        type=values.get(b"type", b"").decode("utf-8", "replace"),
+        name=values.get(b"tag", b""),
+        tagger=None if tagger is None else parse_ident(tagger),
+        raw_message=message,
+    )

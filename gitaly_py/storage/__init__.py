@@ -1,0 +1,1 @@
+"""Where repositories live on disk: paths, locks, temporary areas, creation and removal."""

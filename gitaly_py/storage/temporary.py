@@ -1,0 +1,128 @@
+"""Temporary areas: `<storage>/+gitaly/tmp`, where nothing outlives the daemon that made it for long.
+
+Each daemon holds a shared lock on `<storage>/+gitaly/tmp.lock` while it runs. One that gets it
+exclusively at start is alone, hence whatever is in the area was left by a daemon that is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+
+import structlog
+
+from gitaly_py.storage.durable import make_parents
+
+_log = structlog.get_logger("gitaly")
+
+MAX_AGE_SECONDS = 7 * 24 * 3600
+_AREA = "+gitaly/tmp"
+_LOCK = "+gitaly/tmp.lock"
+
+
+def area(storage_path: str) -> str:
+    """The temporary area of a storage, made when it is not there."""
+    path = os.path.join(storage_path, _AREA)
+    make_parents(path, storage_path)
+    return path
+
+
+@asynccontextmanager
+async def temporary_directory(storage_path: str, prefix: str = "repo") -> AsyncIterator[str]:
+    """A fresh directory, mode 0700, in the storage's temporary area; removed with the block."""
+    path = tempfile.mkdtemp(prefix=prefix, dir=area(storage_path))
+    try:
+        yield path
+    finally:
+        await asyncio.to_thread(delete, path)
+
+
+def quarantine_prefix(relative_path: str) -> str:
+    """What the names of a repository's quarantines begin with (repository.md A3)."""
+    digest = hashlib.sha1(relative_path.encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest()
+    return f"quarantine-{digest[:16]}-"
+
+
+def delete(path: str) -> None:
+    """Removes a tree, also where its directories are not writable. What can't be removed is logged."""
+    with suppress(FileNotFoundError):
+        _make_writable(path)
+        shutil.rmtree(path, onerror=_report)
+
+
+def _make_writable(path: str) -> None:
+    if not stat.S_ISDIR(os.lstat(path).st_mode):
+        return
+    os.chmod(path, 0o700)
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                _make_writable(entry.path)
+
+
+def _report(_: object, path: str, failure: object) -> None:
+    error = failure[1] if isinstance(failure, tuple) else failure
+    if not isinstance(error, FileNotFoundError):
+        _log.error("failed to remove temporary file", path=path, error=str(error))
+
+
+class TemporaryAreas:
+    """The temporary areas of a daemon's storages; storages may share a path."""
+
+    def __init__(self, storage_paths: Iterable[str]) -> None:
+        self._paths = sorted({os.path.realpath(path) for path in storage_paths})
+        self._locks: list[int] = []
+
+    def sweep(self) -> None:
+        """At start: removes what a killed daemon left, unless another one uses the storage."""
+        for path in self._paths:
+            try:
+                self._sweep_one(path)
+            except OSError as error:
+                _log.error("failed to clean temporary area", path=path, error=str(error))
+
+    def clean(self) -> None:
+        """Every hour: removes what is older than a week."""
+        before = time.time() - MAX_AGE_SECONDS
+        for path in self._paths:
+            with suppress(FileNotFoundError), os.scandir(os.path.join(path, _AREA)) as entries:
+                for entry in entries:
+                    if entry.stat(follow_symlinks=False).st_mtime < before:
+                        _remove(entry)
+        _log.info("finished tempdir cleaner walk")
+
+    def release(self) -> None:
+        """At stop: another daemon may take the areas for abandoned."""
+        for lock in self._locks:
+            os.close(lock)
+        self._locks.clear()
+
+    def _sweep_one(self, path: str) -> None:
+        folder = area(path)
+        lock = os.open(os.path.join(path, _LOCK), os.O_CREAT | os.O_RDWR, 0o600)
+        self._locks.append(lock)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            return
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                _remove(entry)
+        fcntl.flock(lock, fcntl.LOCK_SH)
+
+
+def _remove(entry: os.DirEntry[str]) -> None:
+    if entry.is_dir(follow_symlinks=False):
+        delete(entry.path)
+    else:
+        with suppress(FileNotFoundError):
+            os.unlink(entry.path)

@@ -1,0 +1,1 @@
+"""What git starts as a hook. Nothing here imports anything of the daemon."""

@@ -2,4 +2,4 @@
 
 from gitaly_py.cli import main
 
-main()
+main(prog_name="gitaly-py")

@@ -28,7 +28,6 @@ class Endpoint:
         self._engine = GrpcioEngine(frame, f"unix:{engine_socket}")
         self._door = FrontDoor(
             RelayEngine(str(engine_socket), connections),
-            connections=connections,
             on_connection=lambda kind: metrics.connections.labels(kind).inc(),
         )
         self._tasks: set[asyncio.Task[Any]] = set()

@@ -35,7 +35,7 @@ class Worker:
         self._config = config
         self._runtime = runtime
         self._git = parts.git(config)
-        self._readers = Readers(self._git, catfile_cache_size=config.git.catfile_cache_size)
+        self._readers = Readers(self._git, processes=config.git.catfile_cache_size)
         self._api = parts.internal_api(config)
         self._hooks = parts.hooks(config, self._git, self._api, runtime)
         self._health = ServingState()

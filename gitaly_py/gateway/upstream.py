@@ -55,7 +55,7 @@ class Upstream:
 
     async def smart_http(self) -> SmartHTTPServiceStub:
         """A client of SmartHTTPService. Raises Unreachable."""
-        return SmartHTTPServiceStub(await self._channel())
+        return SmartHTTPServiceStub(await self._channel())  # type: ignore[no-untyped-call]
 
     def repository(self, relative_path: str) -> Repository:
         """The message that addresses a repository of the gateway's storage."""
@@ -69,7 +69,7 @@ class Upstream:
 
     async def create(self, relative_path: str) -> None:
         """Makes a repository; one that is there by now is fine. Raises AioRpcError, Unreachable."""
-        stub: Any = RepositoryServiceStub(await self._channel())
+        stub: Any = RepositoryServiceStub(await self._channel())  # type: ignore[no-untyped-call]
         request = CreateRepositoryRequest(repository=self.repository(relative_path))
         try:
             await stub.CreateRepository(request, metadata=self.metadata())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gitaly_py.git.wire.revisions import InvalidRevision, validate_revision
+from gitaly_py.git.wire.errors import InvalidRevision
+from gitaly_py.git.wire.revisions import validate_revision
 from gitaly_py.rpc.checks import FieldCheck
 from gitaly_py.rpc.status import InvalidArgument
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from grpc import StatusCode
 
 from gitaly_py.git.errors import GitError
+from gitaly_py.git.reading.errors import RevisionHasNul
 from gitaly_py.git.wire.errors import WireError
 from gitaly_py.hooks.errors import HookError
 from gitaly_py.rails.errors import RailsError
@@ -23,13 +24,17 @@ CODES: Codes = {
     InvalidConfigOption: None,
     OSError: None,
     RailsError: None,
+    RevisionHasNul: StatusCode.INVALID_ARGUMENT,
     TransportError: None,
     WireError: None,
+    storage.ConcurrentlyRemoved: StatusCode.NOT_FOUND,
     storage.InvalidRepository: StatusCode.INVALID_ARGUMENT,
     storage.ObjectDirectoryEscapes: StatusCode.INVALID_ARGUMENT,
     storage.ObjectDirectoryMissing: StatusCode.NOT_FOUND,
     storage.ObjectDirectoryNotSet: StatusCode.INVALID_ARGUMENT,
+    storage.RemovalLocked: StatusCode.FAILED_PRECONDITION,
     storage.RepositoryExists: StatusCode.ALREADY_EXISTS,
+    storage.RepositoryGone: StatusCode.NOT_FOUND,
     storage.RepositoryNotFound: StatusCode.NOT_FOUND,
     storage.RepositoryNotValid: StatusCode.FAILED_PRECONDITION,
     storage.StorageError: None,

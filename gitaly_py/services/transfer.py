@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,11 +18,10 @@ from gitaly_py.telemetry.tasks import end_all, spawn
 _log = structlog.get_logger("gitaly")
 
 _VERSIONS = {"": "v0", "version=1": "v1", "version=2": "v2"}
-_CONFIG_KEY = re.compile(r"[0-9A-Za-z]+(\.[*-/_:@a-zA-Z0-9]+)+")
 
 
 class InvalidConfigOption(Exception):
-    """An entry of git_config_options that is no pair, or whose key git must not see."""
+    """An entry of git_config_options that is no pair."""
 
 
 def protocol_environment(call: Call, protocol: str) -> dict[str, str]:
@@ -52,15 +50,6 @@ def config_options(options: Sequence[str]) -> list[tuple[str, str]]:
     return pairs
 
 
-def checked_keys(pairs: Sequence[tuple[str, str]]) -> None:
-    """Refuses keys that are none of git's; part of starting the process. Raises InvalidConfigOption."""
-    for key, _ in pairs:
-        if not _CONFIG_KEY.fullmatch(key):
-            raise InvalidConfigOption(
-                f'invalid configuration key "{key}": key "{key}" failed regexp validation'
-            )
-
-
 @asynccontextmanager
 async def fed(process: Process, source: AsyncIterator[bytes]) -> AsyncIterator[None]:
     """Writes `source` to the standard input of `process` while the block runs, then ends it.
@@ -76,10 +65,13 @@ async def fed(process: Process, source: AsyncIterator[bytes]) -> AsyncIterator[N
 
 
 async def _feed(process: Process, source: AsyncIterator[bytes]) -> None:
+    stdin = process.stdin
+    if stdin is None:
+        raise ValueError("the process was started without a pipe to its standard input")
     try:
         async for data in source:
-            await process.stdin.write(data)
+            await stdin.write(data)
     except BrokenPipeError:
         return
     finally:
-        process.stdin.close()
+        stdin.close()

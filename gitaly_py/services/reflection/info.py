@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from typing import Any
 
 from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.descriptor_pool import Default
@@ -65,7 +66,8 @@ def _by_symbol(request: ServerReflectionRequest, response: ServerReflectionRespo
 def _by_extension(request: ServerReflectionRequest, response: ServerReflectionResponse) -> None:
     wanted = request.file_containing_extension
     message = _POOL.FindMessageTypeByName(wanted.containing_type)
-    _put_files(response, _POOL.FindExtensionByNumber(message, wanted.extension_number).file)
+    extension: Any = _POOL.FindExtensionByNumber(message, wanted.extension_number)
+    _put_files(response, extension.file)
 
 
 def _extension_numbers(request: ServerReflectionRequest, response: ServerReflectionResponse) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing
 
 from gitaly_py.git.commands import DISABLED, Command
@@ -11,7 +11,7 @@ from gitaly_py.pb.smarthttp_pb2 import InfoRefsRequest
 from gitaly_py.rpc.status import during
 from gitaly_py.services.app import Call
 from gitaly_py.services.smarthttp.service import service
-from gitaly_py.services.transfer import checked_keys, config_options, protocol_environment
+from gitaly_py.services.transfer import config_options, protocol_environment
 
 _READ_BYTES = 128 * 1024
 
@@ -36,7 +36,7 @@ async def info_refs_receive_pack(call: Call, request: InfoRefsRequest) -> AsyncI
 
 async def _advertised(
     call: Call, request: InfoRefsRequest, name: str, config: list[tuple[str, str]]
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     environment = protocol_environment(call, request.git_protocol)
     yield pktline.encode(f"# service=git-{name}\n".encode())
     yield pktline.FLUSH
@@ -48,7 +48,6 @@ async def _advertised(
     )
     async with AsyncExitStack() as stack:
         with during("cmd"):
-            checked_keys(config)
             start = call.app.git.start(call.repository.git, command, config=config, env=environment)
             process = await stack.enter_async_context(start)
         while data := await process.read(_READ_BYTES):

@@ -17,7 +17,6 @@ from gitaly_py.services.app import Call
 from gitaly_py.services.smarthttp.service import service
 from gitaly_py.services.transfer import (
     InvalidConfigOption,
-    checked_keys,
     config_options,
     fed,
     protocol_environment,
@@ -68,7 +67,6 @@ async def _receive_pack(call: Call, first: PostReceivePackRequest) -> AsyncItera
             name="receive-pack", flags=["--stateless-rpc"], args=[repository.path], hooks=wiring.hooks_path
         )
         with during("spawning receive-pack", undecided=StatusCode.FAILED_PRECONDITION):
-            checked_keys(config)
             start = call.app.git.start(
                 repository.git,
                 command,

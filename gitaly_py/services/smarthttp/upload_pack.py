@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 
 from grpc import StatusCode
@@ -23,17 +23,15 @@ from gitaly_py.services.negotiation import Watched, message, report
 from gitaly_py.services.smarthttp.service import service
 from gitaly_py.services.transfer import (
     InvalidConfigOption,
-    checked_keys,
     config_options,
     fed,
     protocol_environment,
 )
 from gitaly_py.telemetry import fields
 from gitaly_py.transport.errors import OpenFailed, SidechannelError, TransportError
-from gitaly_py.transport.sidechannel import Sidechannel, open_sidechannel
+from gitaly_py.transport.sidechannel import METADATA_KEY, Sidechannel, open_sidechannel
 
 _READ_BYTES = 128 * 1024
-_SIDECHANNEL_ID = "gitaly-sidechannel-id"
 
 
 @service.rpc(codes={InvalidConfigOption: StatusCode.INVALID_ARGUMENT})
@@ -79,9 +77,9 @@ async def post_upload_pack(
 
 async def _sidechannel(call: Call) -> Sidechannel:
     """Opens the side channel. Unavailable tells the client that a second try is safe (transport.md 1.9)."""
-    ids = call.metadata.all(_SIDECHANNEL_ID)
+    ids = call.metadata.all(METADATA_KEY)
     try:
-        return await open_sidechannel(call.app.connections, call.peer, {_SIDECHANNEL_ID: ids} if ids else {})
+        return await open_sidechannel(call.app.connections, call.peer, {METADATA_KEY: ids} if ids else {})
     except TransportError as error:
         text = f"open sidechannel: {error}"
         if isinstance(error, OpenFailed) and error.retryable:
@@ -94,7 +92,6 @@ async def _upload_pack(call: Call, config: list[tuple[str, str]], protocol: str)
     command = Command(name="upload-pack", flags=["--stateless-rpc"], args=[call.repository.path])
     async with AsyncExitStack() as stack:
         with during("spawning upload-pack"):
-            checked_keys(config)
             start = call.app.git.start(
                 call.repository.git,
                 command,
@@ -117,7 +114,7 @@ async def _ended(process: Process, stdin: _Copied) -> None:
             await process.check()
 
 
-async def _input(channel: Sidechannel) -> AsyncIterator[bytes]:
+async def _input(channel: Sidechannel) -> AsyncGenerator[bytes, None]:
     """The client's request. One that breaks off just ends: git's exit status then tells (transport.md 3)."""
     try:
         while data := await channel.read():
@@ -126,7 +123,7 @@ async def _input(channel: Sidechannel) -> AsyncIterator[bytes]:
         return
 
 
-async def _data_of(requests: AsyncIterator[PostUploadPackRequest]) -> AsyncIterator[bytes]:
+async def _data_of(requests: AsyncIterator[PostUploadPackRequest]) -> AsyncGenerator[bytes, None]:
     async for request in requests:
         if request.data:
             yield request.data
@@ -135,7 +132,7 @@ async def _data_of(requests: AsyncIterator[PostUploadPackRequest]) -> AsyncItera
 class _Copied:
     """The request on its way to git, counted as it passes."""
 
-    def __init__(self, source: AsyncIterator[bytes]) -> None:
+    def __init__(self, source: AsyncGenerator[bytes, None]) -> None:
         self._source = source
         self._sha = hashlib.sha1(usedforsecurity=False)
         self._watched = Watched()
@@ -146,7 +143,7 @@ class _Copied:
         return Negotiation() if self._watched.malformed else self._watched.counted
 
     async def pieces(self) -> AsyncIterator[bytes]:
-        async with aclosing(self._source) as source:  # type: ignore[type-var]
+        async with aclosing(self._source) as source:
             async for data in source:
                 self._sha.update(data)
                 self._watched.receive(data)

@@ -1,0 +1,56 @@
+"""TreeEntry: a file, its size and its content (commit.md 3.3)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+from gitaly_py.git.reading.errors import ObjectNotFound
+from gitaly_py.git.reading.interface import ObjectInfo, Reader
+from gitaly_py.git.wire.objects import TreeEntry
+from gitaly_py.pb.commit_pb2 import TreeEntryRequest, TreeEntryResponse
+from gitaly_py.rpc.checks import not_negative, some
+from gitaly_py.rpc.status import FailedPrecondition, Internal, NotFound
+from gitaly_py.services.app import Call
+from gitaly_py.services.checks import revision
+from gitaly_py.services.commit.service import service
+from gitaly_py.services.content import Content, with_content
+from gitaly_py.services.tree_lookup import TreeLookup, without_slash
+
+
+@service.rpc(
+    revision("revision"),
+    some("path", otherwise="empty Path"),
+    not_negative("limit", otherwise="negative Limit"),
+    not_negative("max_size", otherwise="negative MaxSize"),
+)
+async def tree_entry(call: Call, request: TreeEntryRequest) -> AsyncIterator[TreeEntryResponse | Content]:
+    """What is at a path; the content of a blob follows in pieces."""
+    reader = call.repository.reader()
+    entry = await TreeLookup(reader).find(request.revision, without_slash(request.path))
+    if entry is None:
+        raise NotFound("tree entry not found")
+    if entry.type == "commit":
+        yield TreeEntryResponse(type=TreeEntryResponse.COMMIT, oid=entry.oid, mode=entry.mode)
+        return
+    info = await _info(reader, entry)
+    if entry.type == "tree":
+        yield TreeEntryResponse(type=TreeEntryResponse.TREE, oid=entry.oid, mode=entry.mode, size=info.size)
+        return
+    if 0 < request.max_size < info.size:
+        raise FailedPrecondition(
+            f"object size ({info.size}) is bigger than the maximum allowed size ({request.max_size})"
+        )
+    blob = TreeEntryResponse(type=TreeEntryResponse.BLOB, oid=entry.oid, mode=entry.mode, size=info.size)
+    async with aclosing(with_content(blob, reader, entry.oid, request.limit or -1)) as parts:
+        async for part in parts:
+            yield part
+
+
+async def _info(reader: Reader, entry: TreeEntry) -> ObjectInfo:
+    info = await reader.info(entry.oid.encode())
+    if info is None:
+        raise ObjectNotFound(entry.oid)
+    if info.type != entry.type:
+        raise Internal(f"mismatched object type: expected {entry.type}, got {info.type}")
+    return info

@@ -1,0 +1,59 @@
+"""Walks over history: the `git rev-list` behind an RPC (commit.md 3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from gitaly_py.git.commands import Command, Flag
+from gitaly_py.pb.commit_pb2 import CountCommitsRequest, ListCommitsRequest
+from gitaly_py.pb.shared_pb2 import GlobalOptions
+from gitaly_py.rpc.checks import FieldCheck
+from gitaly_py.services.checks import revision_test
+from gitaly_py.services.commit.revisions import RevisionInput
+
+_validate = revision_test(prefix="invalid revision: ", pseudo=True)
+
+
+def validate_revisions(revisions: Iterable[str | bytes]) -> None:
+    """Raises InvalidArgument for the first that is neither a revision nor a pseudo-revision."""
+    for revision in revisions:
+        _validate(revision.encode() if isinstance(revision, str) else revision)
+
+
+def revisions(field: str) -> FieldCheck:
+    """The field holds revisions and pseudo-revisions."""
+    return FieldCheck(field, validate_revisions)
+
+
+def rev_list(
+    walked: RevisionInput, flags: Sequence[Flag], paths: Iterable[bytes], options: GlobalOptions
+) -> Command:
+    """The command that walks from `walked`, whose stdin goes to the process.
+
+    paths: pathspecs that limit the walk, none for all of it.
+    """
+    return Command(
+        name="rev-list",
+        flags=["--stdin", *flags],
+        args=walked.arguments,
+        paths=list(paths),
+        global_flags=literal_pathspecs(options),
+    )
+
+
+def literal_pathspecs(options: GlobalOptions) -> list[str]:
+    """git's own options (before the sub-command) that a request asks for."""
+    return ["--literal-pathspecs"] if options.literal_pathspecs else []
+
+
+def common_flags(request: ListCommitsRequest | CountCommitsRequest) -> list[Flag]:
+    """The limits that walks have in common: first parents, and whole seconds, both ends included."""
+    flags: list[Flag] = []
+    if request.first_parent:
+        flags.append("--first-parent")
+    # No commit is older than the epoch, and git takes a negative number for a very large one.
+    if request.HasField("after"):
+        flags.append(f"--max-age={max(0, request.after.seconds)}")
+    if request.HasField("before"):
+        flags.append(f"--min-age={max(0, request.before.seconds)}")
+    return flags

@@ -1,0 +1,82 @@
+"""FindLocalBranches and FindBranch."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+from gitaly_py.git.reading.interface import GitObject
+from gitaly_py.git.reading.matching import Patterns, matching
+from gitaly_py.git.wire.goquote import quote
+from gitaly_py.git.wire.mailmap import Mailmap
+from gitaly_py.git.wire.refnames import HEADS
+from gitaly_py.pb.ref_pb2 import FindBranchRequest, FindBranchResponse, FindLocalBranchesRequest
+from gitaly_py.pb.shared_pb2 import Branch, GitCommit
+from gitaly_py.rpc.checks import FieldCheck, some
+from gitaly_py.rpc.status import Internal, InvalidArgument
+from gitaly_py.services.app import Call
+from gitaly_py.services.messages import git_commit, mailmap_of
+from gitaly_py.services.ref.listing import Listing
+from gitaly_py.services.ref.objects import objects_of
+from gitaly_py.services.ref.paging import Page
+from gitaly_py.services.ref.requests import check_arguments, exclusions
+from gitaly_py.services.ref.service import service
+from gitaly_py.services.ref.sorting import Key, Order
+
+_ORDERS = {
+    FindLocalBranchesRequest.NAME: Order(),
+    FindLocalBranchesRequest.UPDATED_ASC: Order(Key.COMMITTER_DATE),
+    FindLocalBranchesRequest.UPDATED_DESC: Order(Key.COMMITTER_DATE, descending=True),
+}
+
+
+def _is_supported(sort_by: int) -> None:
+    if sort_by not in _ORDERS:
+        raise InvalidArgument(f"unsupported sorting key: {sort_by}")
+
+
+@service.rpc(exclusions("refs/heads/"), FieldCheck("sort_by", _is_supported))
+async def find_local_branches(call: Call, request: FindLocalBranchesRequest) -> AsyncIterator[Branch]:
+    """The branches under their full names, with their commits (ref-blob.md 5.2)."""
+    reader = call.repository.reader()
+    mailmap = await mailmap_of(reader)
+    listing = Listing(
+        reader,
+        Patterns([HEADS], exclude=request.exclude_patterns),
+        _ORDERS[request.sort_by],
+        Page.of(request, prefix="invalid page token: sending lines: "),
+    )
+    async with aclosing(listing.batches()) as batches:
+        async for batch in batches:
+            commits = await objects_of(reader, batch.oids)
+            for name, oid in batch:
+                yield Branch(name=name, target_commit=_target(commits[oid], mailmap))
+
+
+@service.rpc(some("name", otherwise="Branch name cannot be empty"))
+async def find_branch(call: Call, request: FindBranchRequest) -> FindBranchResponse:
+    """The branch of that name, taken literally; none is no error (ref-blob.md 5.8).
+
+    A name that is none, but finds a branch when taken for a pattern, is refused.
+    """
+    reader = call.repository.reader()
+    name = HEADS + request.name
+    check_arguments([name])
+    reference = await reader.reference(name)
+    if reference is None:
+        async with aclosing(matching(reader, Patterns([name]))) as batches:
+            async for batch in batches:
+                raise InvalidArgument(
+                    "target reference is ambiguous: reference is ambiguous: "
+                    f"conflicts with {quote(batch.names[0])}"
+                )
+        return FindBranchResponse()
+    commits = await objects_of(reader, [reference.oid])
+    commit = _target(commits[reference.oid], await mailmap_of(reader))
+    return FindBranchResponse(branch=Branch(name=request.name, target_commit=commit))
+
+
+def _target(target: GitObject, mailmap: Mailmap) -> GitCommit:
+    if target.type != "commit":
+        raise Internal(f"expected commit, got {target.type}")
+    return git_commit(target, mailmap)

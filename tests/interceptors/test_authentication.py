@@ -1,0 +1,76 @@
+"""Tokens (daemon.md 3)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+import pytest
+from grpc import StatusCode
+
+from gitaly_py.interceptors.authentication import WINDOW_SECONDS, verify
+from gitaly_py.rpc.status import RpcError
+
+SECRET = b"s3cret"
+NOW = 1_700_000_000.7
+
+
+def token(issued: int | str = int(NOW), *, secret: bytes = SECRET, version: str = "v2") -> str:
+    message = str(issued)
+    return f"{version}.{hmac.new(secret, message.encode(), hashlib.sha256).hexdigest()}.{message}"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        f"Bearer {token()}",
+        f"bearer {token()}",
+        f"Bearer {token(int(NOW) - WINDOW_SECONDS)}",
+        f"Bearer {token(int(NOW) + WINDOW_SECONDS)}",
+        "Bearer v2." + token().split(".")[1].upper() + "." + token().split(".")[2],
+    ],
+    ids=["now", "scheme in lower case", "oldest", "newest", "upper-case hex"],
+)
+def test_a_valid_token_passes(header: str) -> None:
+    assert verify(header, SECRET, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("header", "code", "text"),
+    [
+        ("", StatusCode.UNAUTHENTICATED, "authentication required"),
+        (f"Basic {token()}", StatusCode.UNAUTHENTICATED, "authentication required"),
+        ("Bearer s3cret", StatusCode.UNAUTHENTICATED, "authentication required"),
+        ("Bearer v2.zz.1", StatusCode.UNAUTHENTICATED, "authentication required"),
+        (
+            f"Bearer {token(version='v3')}",
+            StatusCode.PERMISSION_DENIED,
+            "permission denied: invalid token version",
+        ),
+        (
+            f"Bearer {token(secret=b'other')}",
+            StatusCode.PERMISSION_DENIED,
+            "permission denied: wrong hmac signature",
+        ),
+        (
+            f"Bearer {token('soon')}",
+            StatusCode.PERMISSION_DENIED,
+            'permission denied: cannot parse timestamp: strconv.ParseInt: parsing "soon": invalid syntax',
+        ),
+        (
+            f"Bearer {token(int(NOW) - WINDOW_SECONDS - 1)}",
+            StatusCode.PERMISSION_DENIED,
+            "permission denied: token has expired",
+        ),
+        (
+            f"Bearer {token(int(NOW) + WINDOW_SECONDS + 1)}",
+            StatusCode.PERMISSION_DENIED,
+            "permission denied: token's validity window is in future",
+        ),
+    ],
+    ids=["none", "basic", "plain secret", "bad hex", "version", "secret", "no time", "expired", "future"],
+)
+def test_any_other_token_is_refused(header: str, code: StatusCode, text: str) -> None:
+    with pytest.raises(RpcError) as refusal:
+        verify(header, SECRET, NOW)
+    assert (refusal.value.code, str(refusal.value)) == (code, text)

@@ -1,0 +1,172 @@
+"""A real daemon process for tests: `gitaly-py serve` with a configuration made for it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import grpc
+import grpc.aio
+import psutil
+
+StubT = TypeVar("StubT")
+
+START_SECONDS = 30
+STOP_SECONDS = 30
+
+
+class Daemon:
+    """One daemon with the storages `default`, `other`, and `gone` whose folder is removed after start.
+
+    extra: TOML that goes into the configuration, before its first table. tables: TOML that goes to its end.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        extra: str = "",
+        tables: str = "",
+        token: str = "",
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        self.root = root
+        self.token = token
+        self.socket = root / "gitaly.sock"
+        self.storage = root / "storage"
+        self.other_storage = root / "other"
+        self.log = root / "daemon.log"
+        self.config = root / "config.toml"
+        self._environment = environment or {}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._channel: grpc.aio.Channel | None = None
+        for folder in (self.storage, self.other_storage, root / "gone", root / "run", root / "bin"):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.config.write_text(self._configuration(extra, tables))
+
+    def _configuration(self, extra: str, tables: str) -> str:
+        auth = f'[auth]\ntoken = "{self.token}"\n' if self.token else ""
+        return f"""
+socket_path = "{self.socket}"
+bin_dir = "{self.root}/bin"
+runtime_dir = "{self.root}/run"
+graceful_restart_timeout = "5s"
+{extra}
+[[storage]]
+name = "default"
+path = "{self.storage}"
+[[storage]]
+name = "other"
+path = "{self.other_storage}"
+[[storage]]
+name = "gone"
+path = "{self.root}/gone"
+[logging]
+format = "json"
+{auth}{tables}
+"""
+
+    def start(self) -> Daemon:
+        """Starts the process and waits until it serves."""
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+        self.log.touch()
+        before = self._starts()
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "gitaly_py", "serve", str(self.config)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**environment, **self._environment},
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while self._starts() <= before:
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"the daemon did not start:\n{self.log.read_text()}")
+            time.sleep(0.02)
+        shutil.rmtree(self.root / "gone", ignore_errors=True)
+        return self
+
+    def _starts(self) -> int:
+        return self.log.read_bytes().count(b'"Started Gitaly"')
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def channel(self) -> grpc.aio.Channel:
+        """A plain channel to the unix socket; one for all tests that share this daemon."""
+        if self._channel is None:
+            self._channel = grpc.aio.insecure_channel(
+                f"unix:{self.socket}", options=[("grpc.max_receive_message_length", 4 * 1024 * 1024)]
+            )
+        return self._channel
+
+    def stub(self, kind: type[StubT]) -> StubT:
+        """A client of one service."""
+        return kind(self.channel)  # type: ignore[call-arg]
+
+    def children(self) -> list[psutil.Process]:
+        """The processes that the daemon started and that still run."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            running = psutil.Process(self.pid).children(recursive=True)
+            return [child for child in running if child.status() != psutil.STATUS_ZOMBIE]
+        return []
+
+    def log_entries(self) -> Iterator[dict[str, Any]]:
+        """The entries of the daemon's JSON log so far."""
+        for line in self.log.read_text().splitlines():
+            if line.startswith("{"):
+                yield json.loads(line)
+
+    async def access_entry(self, method: str, **expected: Any) -> dict[str, Any]:
+        """The newest access log entry of `method` with these values; waits for it a moment."""
+        for _ in range(200):
+            for entry in reversed(list(self.log_entries())):
+                if entry.get("grpc.method") == method and expected.items() <= entry.items():
+                    return entry
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"no access log entry of {method} with {expected}")
+
+    def send(self, number: signal.Signals) -> None:
+        """Sends a signal to the daemon."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def wait(self, timeout: float = STOP_SECONDS) -> int:
+        """Waits for the process to end; its exit status."""
+        assert self._process is not None
+        return self._process.wait(timeout)
+
+    async def close_channel(self) -> None:
+        if self._channel is not None:
+            await self._channel.close()
+            self._channel = None
+
+    def kill(self) -> None:
+        """`kill -9`, for tests of crashes."""
+        self.send(signal.SIGKILL)
+        self.wait()
+
+    def stop(self) -> int:
+        """SIGTERM; the exit status. Kills a daemon that doesn't stop in time."""
+        if self._process is None or self._process.poll() is not None:
+            return -1 if self._process is None else self._process.returncode
+        self.send(signal.SIGTERM)
+        try:
+            return self.wait()
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise

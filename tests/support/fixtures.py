@@ -1,0 +1,63 @@
+"""Fixtures that most test modules use: a daemon, and repositories in its storage."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from gitaly_py.pb.shared_pb2 import Repository
+from tests.support.daemon import Daemon
+from tests.support.repositories import Repo
+
+_numbers = itertools.count(1)
+
+NewRepo = Callable[..., Repo]
+
+
+@pytest_asyncio.fixture(scope="session")
+async def daemon(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Daemon]:
+    """One daemon for all tests that don't need a special one."""
+    started = Daemon(tmp_path_factory.mktemp("gitaly")).start()
+    yield started
+    await started.close_channel()
+    assert started.stop() == 0
+
+
+def repository_in(storage: Path, *, storage_name: str = "default", **options: Any) -> Repo:
+    """A fresh repository below `storage`, with the message that addresses it."""
+    relative_path = f"repositories/{next(_numbers)}.git"
+    repo = Repo.init(storage / relative_path, **options)
+    repo.message = Repository(
+        storage_name=storage_name,
+        relative_path=relative_path,
+        gl_repository="project-1",
+        gl_project_path="group/project",
+    )
+    return repo
+
+
+@pytest.fixture
+def new_repo(daemon: Daemon) -> NewRepo:
+    """Makes repositories in the daemon's default storage; options go to `Repo.init`."""
+
+    def make(**options: Any) -> Repo:
+        return repository_in(daemon.storage, **options)
+
+    return make
+
+
+@pytest.fixture
+def repo(new_repo: NewRepo) -> Repo:
+    """An empty SHA-1 repository in the daemon's storage."""
+    return new_repo()
+
+
+@pytest.fixture(params=["sha1", "sha256"])
+def any_format_repo(request: pytest.FixtureRequest, new_repo: NewRepo) -> Repo:
+    """An empty repository in the daemon's storage, once for each object format."""
+    return new_repo(object_format=request.param)

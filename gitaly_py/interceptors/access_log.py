@@ -7,15 +7,16 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import structlog
 from grpc import StatusCode
 
-from gitaly_py.interceptors.client_metadata import auth_version, client_name, deadline_type
+from gitaly_py.interceptors.client_metadata import UNKNOWN, auth_version, client_name, deadline_type
 from gitaly_py.interceptors.codes import code_name
 from gitaly_py.rpc.call import Call
+from gitaly_py.rpc.methods import Method
 from gitaly_py.telemetry.logs import timestamp
 
 _log = structlog.get_logger("gitaly")
@@ -123,13 +124,10 @@ def _payload_fields(call: Call[Any, Any]) -> dict[str, Any]:
 
 
 def _request_fields(call: Call[Any, Any]) -> dict[str, Any]:
-    method, metadata = call.method, call.metadata
+    metadata = call.metadata
     fields = {
-        "grpc.service": method.service,
-        "grpc.method": method.name,
-        "grpc.request.fullMethod": method.path,
-        "grpc.start_time": _moment(call.started),
-        "grpc.request.deadline": "" if call.deadline is None else _moment(call.deadline),
+        "grpc.start_time": timestamp(call.started),
+        "grpc.request.deadline": "" if call.deadline is None else timestamp(call.deadline),
         "remote_ip": metadata.only("remote_ip"),
         "user_id": metadata.only("user_id"),
         "username": metadata.only("username"),
@@ -137,13 +135,23 @@ def _request_fields(call: Call[Any, Any]) -> dict[str, Any]:
         "grpc.meta.client_name": client_name(metadata),
         "grpc.meta.auth_version": auth_version(metadata),
         "grpc.meta.deadline_type": deadline_type(call),
+        "feature_flags": _enabled_features(call),
+    }
+    present = {key: value for key, value in fields.items() if value and value != UNKNOWN}
+    return {**_method_fields(call.method), **present, **_repository_fields(call)}
+
+
+@cache
+def _method_fields(method: Method) -> dict[str, str]:
+    fields = {
+        "grpc.service": method.service,
+        "grpc.method": method.name,
+        "grpc.request.fullMethod": method.path,
         "grpc.meta.method_type": method.kind,
         "grpc.meta.method_operation": method.operation,
         "grpc.meta.method_scope": method.scope,
-        "feature_flags": _enabled_features(call),
     }
-    present = {key: value for key, value in fields.items() if value and value != "unknown"}
-    return {**present, **_repository_fields(call)}
+    return {key: value for key, value in fields.items() if value != UNKNOWN}
 
 
 def _enabled_features(call: Call[Any, Any]) -> str:
@@ -167,7 +175,3 @@ def _repository_fields(call: Call[Any, Any]) -> dict[str, str]:
         "grpc.request.glRepository": repository.gl_repository,
         "grpc.request.glProjectPath": repository.gl_project_path,
     }
-
-
-def _moment(seconds: float) -> str:
-    return timestamp(datetime.fromtimestamp(seconds, UTC))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
+
+from grpc import StatusCode
+from prometheus_client import Counter
 
 from gitaly_py.interceptors.client_metadata import UNKNOWN, auth_version, client_name, deadline_type
 from gitaly_py.interceptors.codes import code_name
 from gitaly_py.rpc.call import Call
+from gitaly_py.rpc.methods import Method
 from gitaly_py.telemetry import metrics
 
 
@@ -19,15 +24,30 @@ class ClientRequests:
         self._call = call
 
     def end(self) -> None:
-        call, method = self._call, self._call.method
-        metrics.service_client_requests.labels(
+        call = self._call
+        _series(
+            call.method,
+            call.status.code,
             client_name(call.metadata),
-            method.service,
-            method.name,
             call.metadata.only("call_site") or UNKNOWN,
             auth_version(call.metadata),
-            code_name(call.status.code),
             deadline_type(call),
-            method.operation,
-            method.scope,
         ).inc()
+
+
+@lru_cache(maxsize=4096)
+def _series(
+    method: Method, code: StatusCode, client: str, site: str, version: str, deadline: str
+) -> Counter:
+    """The series of these labels; looking it up in the library costs more than counting."""
+    return metrics.service_client_requests.labels(
+        client,
+        method.service,
+        method.name,
+        site,
+        version,
+        code_name(code),
+        deadline,
+        method.operation,
+        method.scope,
+    )

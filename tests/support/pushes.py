@@ -107,7 +107,7 @@ async def push_with(
 async def eventually(condition: Callable[[], bool]) -> None:
     """Waits for something that nobody announces; TimeoutError after half a minute."""
     async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110 (files and other processes set no event)
+        while not condition():
             await asyncio.sleep(0.01)
 
 

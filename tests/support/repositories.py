@@ -65,6 +65,11 @@ class Repo:
         subprocess.run([GIT, "init", *flags, str(path)], check=True, env=ENVIRONMENT)
         return cls(path, OBJECT_FORMATS[object_format], bare=bare)
 
+    @classmethod
+    def at(cls, path: str | Path) -> Repo:
+        """A bare SHA-1 repository that someone else has made."""
+        return cls(path, OBJECT_FORMATS["sha1"])
+
     @property
     def repository(self) -> GitRepository:
         """It, as the git layer addresses it."""

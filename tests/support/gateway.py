@@ -1,0 +1,102 @@
+"""A real gateway process for tests: `gitaly-py gateway` with a configuration made for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from tests.support.daemon import Daemon
+
+START_SECONDS = 30
+STOP_SECONDS = 30
+
+TOKENS = """
+[[token]]
+name = "rosa"
+token = "rosas-secret"
+write = true
+[[token]]
+name = "reader"
+token = "readers-secret"
+[[token]]
+name = "robot"
+token = "robots-secret"
+read = false
+write = true
+"""
+
+
+class Gateway:
+    """A gateway on a free port of 127.0.0.1 in front of `daemon`.
+
+    extra: TOML before the first table. tables: TOML at the end, by default the tokens above.
+    """
+
+    def __init__(self, root: Path, daemon: Daemon, *, extra: str = "", tables: str = TOKENS) -> None:
+        root.mkdir(parents=True, exist_ok=True)
+        self.log = root / "gateway.log"
+        self.port = 0
+        self._config = root / "gateway.toml"
+        self._config.write_text(
+            f'listen_addr = "127.0.0.1:0"\ngitaly_address = "unix:{daemon.socket}"\n'
+            f'gitaly_token = "{daemon.token}"\n{extra}\n{tables}'
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Gateway:
+        """Starts the process and waits until it listens."""
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "gitaly_py", "gateway", str(self._config)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={key: value for key, value in os.environ.items() if not key.startswith("GIT_")},
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while not self.port:
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"the gateway did not start:\n{self.log.read_text()}")
+            time.sleep(0.02)
+            for entry in self.entries():
+                if entry["msg"] == "listening at address":
+                    self.port = int(entry["address"].rpartition(":")[2])
+        return self
+
+    def url(self, path: str, *, user: str = "rosa", password: str | None = None) -> str:
+        """The URL of a repository, with credentials; user: empty for none."""
+        credentials = f"{user}:{password or user + 's-secret'}@" if user else ""
+        return f"http://{credentials}127.0.0.1:{self.port}/{path}"
+
+    def entries(self) -> Iterator[dict[str, Any]]:
+        """The log so far."""
+        for line in self.log.read_text().splitlines(keepends=True):
+            if line.startswith("{") and line.endswith("\n"):
+                yield json.loads(line)
+
+    def requests(self, path: str) -> list[dict[str, Any]]:
+        """The log entries of requests for a path below the root."""
+        return [
+            entry for entry in self.entries() if entry["msg"] == "request" and entry["path"] == f"/{path}"
+        ]
+
+    def stop(self) -> int:
+        """SIGTERM; the exit status."""
+        if self._process is None:
+            return -1
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(STOP_SECONDS)
+
+
+def basic(user: str) -> aiohttp.BasicAuth:
+    """The credentials of one of the tokens above."""
+    return aiohttp.BasicAuth(user, f"{user}s-secret")

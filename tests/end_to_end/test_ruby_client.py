@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from tests.support.repositories import Repo
 
 ROOT = Path(__file__).resolve().parents[2]
 PROTOC = "grpc_tools_ruby_protoc"
+WELL_KNOWN = files("grpc_tools") / "_proto"
 TIMEOUT = 60
 
 pytestmark = pytest.mark.skipif(
@@ -29,7 +31,7 @@ def stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("stubs")
     sources = sorted(str(path.relative_to(ROOT / "proto")) for path in (ROOT / "proto").rglob("*.proto"))
     subprocess.run(
-        [PROTOC, "-I.", f"--ruby_out={output}", f"--grpc_out={output}", *sources], cwd=ROOT / "proto", check=True
+        [PROTOC, "-I.", f"-I{WELL_KNOWN}", f"--ruby_out={output}", f"--grpc_out={output}", *sources], cwd=ROOT / "proto", check=True
     )
     return output
 

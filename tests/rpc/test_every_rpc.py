@@ -14,8 +14,8 @@ import pytest
 import pytest_asyncio
 from grpc import StatusCode
 
-from gitaly_py.rpc.credentials import bearer
 from gitaly_py.pb.shared_pb2 import Repository
+from gitaly_py.rpc.credentials import bearer
 from gitaly_py.rpc.methods import Method, all_methods
 from tests.support.daemon import Daemon
 from tests.support.fixtures import repository_in

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import base64
+import http.client
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
-
-import aiohttp
+from typing import NamedTuple
 
 from tests.support.daemon import Daemon
 
@@ -33,6 +33,14 @@ token = "robots-secret"
 read = false
 write = true
 """
+
+
+class Response(NamedTuple):
+    """An answer. headers: by lower-case name."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
 
 class Gateway:
@@ -77,14 +85,40 @@ class Gateway:
         credentials = f"{user}:{password or user + 's-secret'}@" if user else ""
         return f"http://{credentials}127.0.0.1:{self.port}/{path}"
 
-    def entries(self) -> Iterator[dict[str, Any]]:
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | Iterable[bytes] | None = None,
+        *,
+        user: str = "rosa",
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Makes one request; the path goes out as it is, a body of pieces in chunks."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        credentials = {"Authorization": basic(user)} if user else {}
+        try:
+            connection.request(
+                method,
+                path,
+                body,
+                {**credentials, **(headers or {})},
+                encode_chunked=not isinstance(body, bytes | None),
+            )
+            response = connection.getresponse()
+            found = {name.lower(): value for name, value in response.getheaders()}
+            return Response(response.status, found, response.read())
+        finally:
+            connection.close()
+
+    def entries(self) -> Iterator[dict[str, str]]:
         """The log so far."""
         for line in self.log.read_text().splitlines(keepends=True):
-            if line.startswith("{") and line.endswith("\n"):
-                yield json.loads(line)
+            if line.startswith("time=") and line.endswith("\n"):
+                yield dict(field.split("=", 1) for field in shlex.split(line))
 
-    def requests(self, path: str) -> list[dict[str, Any]]:
-        """The log entries of requests for a path below the root."""
+    def requests(self, path: str) -> list[dict[str, str]]:
+        """The log entries of requests for `/<path>`."""
         return [
             entry for entry in self.entries() if entry["msg"] == "request" and entry["path"] == f"/{path}"
         ]
@@ -97,6 +131,7 @@ class Gateway:
         return self._process.wait(STOP_SECONDS)
 
 
-def basic(user: str) -> aiohttp.BasicAuth:
-    """The credentials of one of the tokens above."""
-    return aiohttp.BasicAuth(user, f"{user}s-secret")
+def basic(user: str, password: str | None = None) -> str:
+    """The header's value for one of the tokens above, or for another password."""
+    pair = f"{user}:{password or user + 's-secret'}"
+    return "Basic " + base64.b64encode(pair.encode()).decode()

@@ -1,4 +1,4 @@
-"""SHA-1 objects through libgit2's object database: raw bytes within microseconds, no repository opened."""
+"""SHA-1 objects in process: packs through libgit2, loose objects by ourselves, no repository opened."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pygit2
 from pygit2.enums import ConfigLevel, ObjectType
 
 from gitaly_py.git.reading.interface import GitObject, ObjectInfo
+from gitaly_py.git.reading.looseobjects import EAGER, DamagedObject, LooseObjects
 from gitaly_py.git.reading.stores import ObjectStores
 from gitaly_py.git.repository import GitRepository
 from gitaly_py.git.wire.objects import SHA1
@@ -25,8 +26,9 @@ _TYPES = {
 
 T = TypeVar("T")
 
-ObjectUnreadableHere = pygit2.GitError
-"""What a database raises for an object it can't make sense of; git may still be able to."""
+
+class ObjectUnreadableHere(Exception):
+    """An object the database can't make sense of; git may still be able to."""
 
 
 def configure() -> None:
@@ -67,36 +69,60 @@ class ObjectDatabase:
         # git knows the empty tree without having it.
         if oid == SHA1.empty_tree:
             return ObjectInfo(oid, "tree", 0)
-        found = self._looked_up(lambda database: database.read_header(oid))
-        return None if found is None else ObjectInfo(oid, _TYPES[found[0]], found[1])
+        return self._retried(lambda: self._packed_info(oid) or self._loose.info(oid))
+
+    def look(self, oid: str) -> GitObject | ObjectInfo | None:
+        """A whole object if it is small, else type and size."""
+        if oid == SHA1.empty_tree:
+            return GitObject(oid, "tree", b"")
+
+        def look() -> GitObject | ObjectInfo | None:
+            packed = self._packed_look(oid)
+            return self._loose.look(oid) if packed is None else packed
+
+        return self._retried(look)
 
     def read(self, oid: str) -> GitObject | None:
         """A whole object."""
         if oid == SHA1.empty_tree:
             return GitObject(oid, "tree", b"")
-        found = self._looked_up(lambda database: database.read(oid))
-        return None if found is None else GitObject(oid, _TYPES[found[0]], found[1])
+        return self._retried(lambda: self._packed(oid) or self._loose.read(oid))
 
-    def _looked_up(
-        self, look_up: Callable[[pygit2.Odb], tuple[ObjectType, T]]
-    ) -> tuple[ObjectType, T] | None:
+    def _packed_info(self, oid: str) -> ObjectInfo | None:
+        try:
+            kind, size = self._odb.read_header(oid)
+        except KeyError:
+            return None
+        return ObjectInfo(oid, _TYPES[kind], size)
+
+    def _packed_look(self, oid: str) -> GitObject | ObjectInfo | None:
+        info = self._packed_info(oid)
+        return info if info is None or info.size > EAGER else self._packed(oid)
+
+    def _packed(self, oid: str) -> GitObject | None:
+        try:
+            kind, data = self._odb.read(oid)
+        except KeyError:
+            return None
+        return GitObject(oid, _TYPES[kind], data)
+
+    def _retried(self, look_up: Callable[[], T | None]) -> T | None:
         """Tries again with fresh handles: a repack may have replaced what is open."""
         try:
-            return look_up(self._odb)
-        except KeyError:
-            if self._stores.unchanged():
-                return None
-        except pygit2.GitError:
+            found = look_up()
+            if found is not None or self._stores.unchanged():
+                return found
+        except (pygit2.GitError, DamagedObject):
             pass
         self._open()
         try:
-            return look_up(self._odb)
-        except KeyError:
-            return None
+            return look_up()
+        except (pygit2.GitError, DamagedObject) as error:
+            raise ObjectUnreadableHere(str(error)) from error
 
     def _open(self) -> None:
         self._stores = ObjectStores(self._repository)
+        self._loose = LooseObjects(self._stores.folders)
         self._odb = pygit2.Odb()
         for folder in self._stores.folders:
-            self._odb.add_backend(pygit2.OdbBackendPack(folder), 2)
-            self._odb.add_backend(pygit2.OdbBackendLoose(folder, -1, False), 1)
+            self._odb.add_backend(pygit2.OdbBackendPack(folder), 1)

@@ -21,6 +21,7 @@ from gitaly_py.git.reading.interface import (
 )
 from gitaly_py.git.reading.peeling import Resolver, Undecided
 from gitaly_py.git.reading.processes import ProcessReader
+from gitaly_py.git.reading.recent import RecentObjects
 from gitaly_py.git.reading.refs import FileReferences
 from gitaly_py.git.reading.revisions import check_revision
 from gitaly_py.git.repository import GitRepository
@@ -48,9 +49,10 @@ class LibGit2Reader:
         git: ProcessReader,
     ) -> None:
         self.repository = repository
-        self._database = database
+        self._database = RecentObjects(database)
         self._references = references
-        self._resolver = Resolver(database, references if isinstance(references, FileReferences) else None)
+        in_process = references if isinstance(references, FileReferences) else None
+        self._resolver = Resolver(self._database, in_process)
         self._git = git
 
     async def resolve(self, revision: bytes) -> str | None:

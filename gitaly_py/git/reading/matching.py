@@ -10,6 +10,8 @@ from typing import NamedTuple
 from gitaly_py.git.reading.interface import ReferenceReader, References
 from gitaly_py.git.wire.wildmatch import compiled, is_glob
 
+Rule = Callable[[bytes], bool]
+
 _ALL = b"refs/"
 _MAGIC = b"*?[\\"
 
@@ -37,18 +39,24 @@ class Patterns:
     ) -> None:
         self._patterns = patterns
         self._ignore_case = ignore_case
-        self._wanted = [_rule(pattern, ignore_case=ignore_case) for pattern in patterns]
-        self._unwanted = [_rule(pattern, ignore_case=ignore_case) for pattern in exclude]
+        self._wanted = _union(patterns, ignore_case=ignore_case)
+        self._unwanted = _union(exclude, ignore_case=ignore_case)
 
     def matches(self, name: bytes) -> bool:
         """Whether a reference of that full name is listed."""
-        if self._wanted and not any(rule(name) for rule in self._wanted):
+        if self._wanted is not None and not self._wanted(name):
             return False
-        return not any(rule(name) for rule in self._unwanted)
+        return self._unwanted is None or not self._unwanted(name)
+
+    def select(self, names: Sequence[bytes]) -> list[bool]:
+        """`matches` of each name, quicker for many."""
+        if self._wanted is not None and self._unwanted is None:
+            return list(map(self._wanted, names))
+        return list(map(self.matches, names))
 
     def spans(self) -> list[Span]:
         """Where to look, in byte order, no name twice."""
-        sure = not self._unwanted
+        sure = self._unwanted is None
         if not self._patterns:
             return [Span(_ALL, exact=False, sure=sure)]
         if self._ignore_case:
@@ -90,7 +98,7 @@ async def _exact(reader: ReferenceReader, name: bytes, after: bytes, *, descendi
 
 
 def _filtered(batch: References, patterns: Patterns) -> References:
-    keep = [patterns.matches(name) for name in batch.names]
+    keep = patterns.select(batch.names)
     return References(
         list(compress(batch.names, keep)),
         list(compress(batch.oids, keep)),
@@ -98,12 +106,23 @@ def _filtered(batch: References, patterns: Patterns) -> References:
     )
 
 
-def _rule(pattern: bytes, *, ignore_case: bool) -> Callable[[bytes], bool]:
+def _union(patterns: Sequence[bytes], *, ignore_case: bool) -> Rule | None:
+    """Whether a name matches any of the patterns; None without patterns."""
+    rules = [_rule(pattern, ignore_case=ignore_case) for pattern in patterns]
+    if len(rules) < 2:
+        return rules[0] if rules else None
+    return lambda name: any(rule(name) for rule in rules)
+
+
+def _rule(pattern: bytes, *, ignore_case: bool) -> Rule:
+    matches = compiled(pattern, path=True, ignore_case=ignore_case).matches
+    if is_glob(pattern):
+        # No name holds the special characters, so none can be equal or below.
+        return matches
     below = pattern if pattern.endswith(b"/") else pattern + b"/"
-    if not is_glob(pattern) and not ignore_case:
+    if not ignore_case:
         return lambda name: name == pattern or name.startswith(below)
-    glob = compiled(pattern, path=True, ignore_case=ignore_case)
-    return lambda name: name == pattern or name.startswith(below) or glob.matches(name)
+    return lambda name: name.startswith(below) or matches(name)
 
 
 def _literal_prefix(pattern: bytes) -> bytes:

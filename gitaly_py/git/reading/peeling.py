@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gitaly_py.git.reading.database import ObjectDatabase
+from gitaly_py.git.reading.recent import RecentObjects
 from gitaly_py.git.reading.refs import FileReferences
 from gitaly_py.git.reading.revisions import Plain, is_full_id, is_relative_path, parse
 from gitaly_py.git.reading.trees import find_entry
@@ -16,7 +16,7 @@ class Undecided(Exception):
 class Resolver:
     """Finds the id a revision stands for. references: None when they can't be read in process."""
 
-    def __init__(self, database: ObjectDatabase, references: FileReferences | None) -> None:
+    def __init__(self, database: RecentObjects, references: FileReferences | None) -> None:
         self._database = database
         self._references = references
 

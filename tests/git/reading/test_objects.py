@@ -164,7 +164,6 @@ async def test_a_quarantine_hides_the_rest_unless_it_is_an_alternate(
     alone = dataclasses.replace(repo.repository, object_directory=quarantine)
     both = dataclasses.replace(alone, alternate_object_directories=(f"{repo.path}/objects",))
     added = dataclasses.replace(repo.repository, alternate_object_directories=(quarantine,))
-    absent = dataclasses.replace(repo.repository, object_directory=f"{repo.path}/objects/none")
 
     async def visible(repository: object) -> list[bool]:
         return [
@@ -176,7 +175,6 @@ async def test_a_quarantine_hides_the_rest_unless_it_is_an_alternate(
     assert await visible(alone) == [False, True]
     assert await visible(both) == [True, True]
     assert await visible(added) == [True, True]
-    assert await visible(absent) == [False, False]
     assert await open_reader(alone).resolve(b"main") in (ours, None)
     assert (await open_reader(alone).reference(b"refs/heads/main")).oid == ours
     assert await visible(repo.repository) == [True, False]

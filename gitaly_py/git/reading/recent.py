@@ -1,0 +1,33 @@
+"""Objects as one call sees them: what was read a moment ago is not read again."""
+
+from __future__ import annotations
+
+from gitaly_py.git.reading.database import ObjectDatabase
+from gitaly_py.git.reading.interface import GitObject, ObjectInfo
+
+
+class RecentObjects:
+    """An object database with a memory of one small object.
+
+    Resolving a revision looks at the type of an object that is then read: most often one and the same,
+    and small enough to be read at once.
+    """
+
+    def __init__(self, database: ObjectDatabase) -> None:
+        self._database = database
+        self._last: GitObject | None = None
+
+    def info(self, oid: str) -> ObjectInfo | None:
+        """See ObjectDatabase.info."""
+        last = self._last
+        if last is None or last.oid != oid:
+            found = self._database.look(oid)
+            if not isinstance(found, GitObject):
+                return found
+            self._last = last = found
+        return ObjectInfo(oid, last.type, len(last.data))
+
+    def read(self, oid: str) -> GitObject | None:
+        """See ObjectDatabase.read."""
+        last = self._last
+        return last if last is not None and last.oid == oid else self._database.read(oid)

@@ -12,6 +12,8 @@ import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
+from gitaly_py.telemetry.size_histogram import SizeHistogram
+
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
 
 REGISTRY = CollectorRegistry()
@@ -107,6 +109,14 @@ authentication_errors = counter(
 )
 authentications = counter("gitaly_authentications_total", "Authentication results.", ("enforced", "status"))
 connections = counter("gitaly_connections_total", "Connections accepted.", ("type",))
+yamux_read_size = SizeHistogram(
+    "gitaly_backchannel_yamux_read_size_bytes", "Bytes read at a time from multiplexed connections."
+)
+yamux_write_size = SizeHistogram(
+    "gitaly_backchannel_yamux_write_size_bytes", "Bytes written at a time to multiplexed connections."
+)
+REGISTRY.register(yamux_read_size)
+REGISTRY.register(yamux_write_size)
 
 # cat-file processes
 catfile_cache = counter(

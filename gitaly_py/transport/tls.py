@@ -87,9 +87,9 @@ class TLSWire:
 
     def watch_readable(self, callback: Callback | None) -> None:
         """See Wire."""
-        self._on_readable = callback
+        before, self._on_readable = self._on_readable, callback
         self._inner.watch_readable(None if callback is None else self._readable)
-        if callback is not None and (self._buffered or self._error):
+        if before is None and callback is not None and (self._buffered or self._error):
             self._loop.call_soon(self._readable)
 
     def watch_writable(self, callback: Callback | None) -> None:

@@ -78,7 +78,9 @@ class ObjectDatabase:
 
         def look() -> GitObject | ObjectInfo | None:
             packed = self._packed_look(oid)
-            return self._loose.look(oid) if packed is None else packed
+            if packed is not None:
+                return packed
+            return self._loose.look(oid)
 
         return self._retried(look)
 

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import NamedTuple
 
 from gitaly_py.rpc.status import Internal
-from gitaly_py.services.commit.tree_records import Batches, Layout
+from gitaly_py.services.commit.tree_records import Batches, oid_of, path_of
 
 _GO_ESCAPES = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"})
 
@@ -58,7 +58,7 @@ def token_of(path: bytes, tree: str) -> str:
     return base64.b64encode(text.encode("utf-8", "surrogateescape")).decode()
 
 
-async def after(source: Batches, start: Start, prefix: bytes, layout: Layout) -> Batches:
+async def after(source: Batches, start: Start, prefix: bytes) -> Batches:
     """The records behind `start`; prefix: what the paths of records lack.
 
     Raises Internal when the entry is not there.
@@ -66,7 +66,7 @@ async def after(source: Batches, start: Start, prefix: bytes, layout: Layout) ->
     found = start.path == b""
     async with aclosing(source) as batches:
         async for batch in batches:
-            position = None if found else _position(batch, start, prefix, layout)
+            position = None if found else _position(batch, start, prefix)
             if position is not None:
                 found = True
                 yield batch[position + 1 :]
@@ -76,14 +76,16 @@ async def after(source: Batches, start: Start, prefix: bytes, layout: Layout) ->
         raise Internal(f"could not find starting OID: {start.text}")
 
 
-def _position(batch: list[bytes], start: Start, prefix: bytes, layout: Layout) -> int | None:
+def _position(batch: list[bytes], start: Start, prefix: bytes) -> int | None:
     if start.path is None:
-        wanted, field = start.text.encode(), layout.oid
+        wanted, field = start.text.encode(), oid_of
     elif start.path.startswith(prefix):
-        wanted, field = start.path.removeprefix(prefix), layout.path
+        wanted, field = start.path.removeprefix(prefix), path_of
     else:
         return None
-    return next((number for number, record in enumerate(batch) if record[field] == wanted), None)
+    # Most records are told apart without being taken apart.
+    matches = (number for number, record in enumerate(batch) if wanted in record and field(record) == wanted)
+    return next(matches, None)
 
 
 async def first_of(source: Batches, count: int) -> list[bytes]:

@@ -25,9 +25,8 @@ from gitaly_py.services.commit.tree_pages import Start, after, first_of, parse_t
 from gitaly_py.services.commit.tree_records import (
     Batches,
     Encoder,
-    Layout,
     in_order,
-    layout_of,
+    path_of,
     records_of,
 )
 
@@ -55,8 +54,8 @@ async def get_tree_entries(
     reader = call.repository.reader()
     start = parse_token(request.pagination_params.page_token)
     tree = await _listed_tree(reader, request, start)
-    listing = _Listing(call, request, tree, layout_of(reader.format), _prefix(request.path))
-    encoder = Encoder(listing.layout, listing.prefix, request.revision.decode("utf-8", "replace"))
+    listing = _Listing(call, request, tree, _prefix(request.path))
+    encoder = Encoder(reader.format, listing.prefix, request.revision.decode("utf-8", "replace"))
     flat = not (request.recursive or request.skip_flat_paths)
     # The tree of a token may be gone from the revision, in which flat paths are looked up.
     below = request.revision if start.tree else None
@@ -104,15 +103,14 @@ class _Listing:
     call: Call
     request: GetTreeEntriesRequest
     tree: ObjectInfo
-    layout: Layout
     prefix: bytes
 
     async def page(self, start: Start) -> tuple[str, Batches]:
         """The cursor of the next page, empty if there is none, and the records to send."""
-        source = in_order(self._records(), self.request.sort, self.layout)
+        source = in_order(self._records(), self.request.sort)
         if not self.request.HasField("pagination_params"):
             return "", source
-        source = after(source, start, self.prefix, self.layout)
+        source = after(source, start, self.prefix)
         limit = self.request.pagination_params.limit
         if limit < 0:
             return "", source
@@ -121,7 +119,7 @@ class _Listing:
         shown = records[:limit]
         if not shown or len(records) <= limit:
             return "", _batch(shown)
-        return token_of(self.prefix + shown[-1][self.layout.path], self.tree.oid), _batch(shown)
+        return token_of(self.prefix + path_of(shown[-1]), self.tree.oid), _batch(shown)
 
     async def _records(self) -> Batches:
         if not self.request.recursive and self.tree.size <= _LARGE_TREE:
@@ -131,7 +129,7 @@ class _Listing:
                 raise ObjectNotFound(self.tree.oid)
             yield records_of(tree.data, reader.format)
             return
-        flags = ["-z", f"--format={self.layout.format}", *(["-r", "-t"] if self.request.recursive else [])]
+        flags = ["-z", *(["-r", "-t"] if self.request.recursive else [])]
         command = Command(name="ls-tree", flags=flags, args=[self.tree.oid])
         git = self.call.app.git
         async with git.start(self.call.repository.git, command, stderr=Stderr.KEEP) as process:

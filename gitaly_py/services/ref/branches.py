@@ -29,6 +29,9 @@ _ORDERS = {
     FindLocalBranchesRequest.UPDATED_DESC: Order(Key.COMMITTER_DATE, descending=True),
 }
 
+_PORTION = 256
+"""Branches whose objects are in memory at a time."""
+
 
 def _is_supported(sort_by: int) -> None:
     if sort_by not in _ORDERS:
@@ -46,7 +49,7 @@ async def find_local_branches(call: Call, request: FindLocalBranchesRequest) -> 
         _ORDERS[request.sort_by],
         Page.of(request, prefix="invalid page token: sending lines: "),
     )
-    async with aclosing(listing.batches()) as batches:
+    async with aclosing(listing.batches(_PORTION)) as batches:
         async for batch in batches:
             commits = await objects_of(reader, batch.oids)
             for name, oid in batch:

@@ -14,6 +14,7 @@ from gitaly_py.git.reading.matching import Patterns, matching
 from gitaly_py.rpc.status import InvalidArgument
 from gitaly_py.services.ref.paging import Page
 from gitaly_py.services.ref.pointing import references_pointing_at
+from gitaly_py.services.ref.portions import in_portions
 from gitaly_py.services.ref.sorting import Order
 
 _BATCH = 1024
@@ -34,8 +35,8 @@ class Listing:
     pointing_at: Sequence[bytes] = ()
     more: bool = False
 
-    async def batches(self) -> AsyncGenerator[References]:
-        """The references of the page, in order; no batch is empty.
+    async def batches(self, most: int) -> AsyncGenerator[References]:
+        """The references of the page, in order, in batches of 1 to `most`.
 
         In the order of the names, no more is read than the page needs. Raises InvalidArgument for an
         unknown page token, ObjectNotFound when the order needs an object that is missing.
@@ -47,8 +48,8 @@ class Listing:
             return
         async with aclosing(await self._beyond_token()) as source:
             async for batch in source:
-                if left > 0 and len(batch) > 0:
-                    yield batch if len(batch) <= left else _first(batch, left)
+                for portion in in_portions(batch, most, count=left):
+                    yield portion
                 left -= len(batch)
                 if left < 0:
                     self.more = True
@@ -90,7 +91,3 @@ class Listing:
             if passed % _BATCH == 0:
                 await asyncio.sleep(0)
         raise InvalidArgument(self.page.unknown_token)
-
-
-def _first(batch: References, count: int) -> References:
-    return References(batch.names[:count], batch.oids[:count], batch.peeled[:count])

@@ -29,6 +29,9 @@ _KEYS = {
     ListRefsRequest.SortBy.COMMITTERDATE: Key.COMMITTER_DATE,
 }
 
+_PORTION = 1024
+"""References encoded at a stretch: less than a millisecond."""
+
 
 def _is_supported(sort_by: Any) -> None:
     if sort_by.key not in _KEYS:
@@ -53,7 +56,7 @@ async def list_refs(call: Call, request: ListRefsRequest) -> AsyncIterator[Encod
     listing = _listing(reader, request)
     encoder = ReferenceEncoder(reader.format.hex_length)
     last = b""
-    async with aclosing(listing.batches()) as batches:
+    async with aclosing(listing.batches(_PORTION)) as batches:
         async for batch in batches:
             if request.head and not last:
                 yield Encoded(await _head(reader, encoder))

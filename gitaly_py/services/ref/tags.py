@@ -29,6 +29,9 @@ _KEYS = {
     FindAllTagsRequest.SortBy.VERSION_REFNAME: Key.VERSION,
 }
 
+_PORTION = 256
+"""Tags whose objects are in memory at a time."""
+
 
 def _is_supported(sort_by: Any) -> None:
     if sort_by.direction not in SortDirection.values():
@@ -45,7 +48,7 @@ async def find_all_tags(call: Call, request: FindAllTagsRequest) -> AsyncIterato
     descending = request.sort_by.direction == SortDirection.DESCENDING
     order = Order(_KEYS[request.sort_by.key], descending=descending)
     listing = Listing(reader, Patterns([TAGS]), order, Page.of(request))
-    async with aclosing(listing.batches()) as batches:
+    async with aclosing(listing.batches(_PORTION)) as batches:
         async for batch in batches:
             async for tag in _tags(reader, batch, mailmap):
                 yield tag

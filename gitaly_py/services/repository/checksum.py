@@ -14,6 +14,7 @@ from gitaly_py.services.repository.service import service
 
 # Other implementations search the whole line, so names such as refs/remotes/origin/HEAD count, too.
 _COUNTS = re.compile(rb"HEAD|refs/(?:heads|tags|keep-around|merge-requests|environments|notes)/")
+_NAME_AT = 40  # or later: the digits of the id before it can't match
 _MAX_LINE = 64 * 1024
 _NOTHING = "0" * 40
 
@@ -45,7 +46,7 @@ def line_sum(lines: Iterable[bytes]) -> int:
     for line in lines:
         if len(line) >= _MAX_LINE:
             raise Internal("reference line too long")
-        if _COUNTS.search(line):
+        if _COUNTS.search(line, _NAME_AT):
             total ^= int.from_bytes(sha1(line, usedforsecurity=False).digest(), "big")
     return total
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
+from gitaly_py.telemetry import metrics
 from gitaly_py.transport.errors import SessionClosed, StreamReset, TruncatedSource
 from gitaly_py.transport.wire import WIRE_ERRORS, Wire
 from gitaly_py.transport.yamux import events
@@ -161,6 +162,8 @@ class Driver:
         except WIRE_ERRORS as error:
             self.abort(str(error))
             return
+        if data:
+            metrics.yamux_read_size.observe(len(data))
         self._sender.hold()
         try:
             self._dispatch(self._session.receive_data(data) if data else self._session.receive_eof())

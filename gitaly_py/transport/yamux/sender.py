@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from gitaly_py.telemetry import metrics
 from gitaly_py.transport.errors import TruncatedSource
 from gitaly_py.transport.wire import WIRE_ERRORS, Callback, Wire
 from gitaly_py.transport.yamux.session import Session
@@ -157,6 +158,7 @@ class Sender:
                 if frame is None:
                     return False
             sent = frame.send(self._wire)
+            metrics.yamux_write_size.observe(sent)
             self._progress += sent
             budget -= sent
             if frame.done:

@@ -68,8 +68,8 @@ TRANSITIONS: Final = {
     (State.HALF_CLOSED_REMOTE, Step.SEND_FIN): State.CLOSED,
     (State.HALF_CLOSED_REMOTE, Step.RESET): State.CLOSED,
 }
-_SENDING: Final = frozenset({State.OPEN, State.HALF_CLOSED_REMOTE})
-_RECEIVING: Final = frozenset({State.OPEN, State.HALF_CLOSED_LOCAL})
+_SENDING: Final = (State.OPEN, State.HALF_CLOSED_REMOTE)
+_RECEIVING: Final = (State.OPEN, State.HALF_CLOSED_LOCAL)
 
 
 @dataclass(slots=True)

@@ -36,6 +36,7 @@ class Stream:
         self._error: TransportError | None = None
         self._on_readable: Callback | None = None
         self._on_writable: Callback | None = None
+        self._woken: asyncio.Handle | None = None
         self._source: Source | None = None
         self._sent: asyncio.Future[None] | None = None
         self._timers: list[asyncio.TimerHandle] = []
@@ -118,9 +119,9 @@ class Stream:
 
     def watch_readable(self, callback: Callback | None) -> None:
         """See Wire."""
-        self._on_readable = callback
-        if callback is not None and (self._chunks or self._ended or self._error):
-            self._driver.loop.call_soon(self.wake_reader)
+        before, self._on_readable = self._on_readable, callback
+        if before is None and callback is not None and self._is_readable():
+            self._wake_reader_soon()
 
     def watch_writable(self, callback: Callback | None) -> None:
         """See Wire."""
@@ -192,10 +193,10 @@ class Stream:
 
     def wake_reader(self) -> None:
         """Calls whoever waits to read."""
-        if self._on_readable is not None and (self._chunks or self._ended or self._error):
+        if self._on_readable is not None and self._is_readable():
             self._on_readable()
-            if self._on_readable is not None and self._chunks:
-                self._driver.loop.call_soon(self.wake_reader)
+            if self._chunks and self._on_readable is not None:
+                self._wake_reader_soon()
 
     def wake_writer(self) -> None:
         """Calls whoever waits to write."""
@@ -211,6 +212,17 @@ class Stream:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
+
+    def _is_readable(self) -> bool:
+        return bool(self._chunks or self._ended or self._error)
+
+    def _wake_reader_soon(self) -> None:
+        if self._woken is None:
+            self._woken = self._driver.loop.call_soon(self._wake_reader_now)
+
+    def _wake_reader_now(self) -> None:
+        self._woken = None
+        self.wake_reader()
 
     def _taken(self, limit: int) -> bytes:
         parts = []

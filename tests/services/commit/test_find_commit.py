@@ -184,9 +184,10 @@ async def test_odd_identities_are_read_leniently(
 
 async def test_a_commit_that_ends_in_its_headers_is_found(daemon: Daemon, any_format_repo: Repo) -> None:
     tree = any_format_repo.format.empty_tree
-    oid = any_format_repo.object("commit", b"tree %s\n" % tree.encode())
+    oid = any_format_repo.object("commit", b"tree %s\nauthor a <b> 1\n" % tree.encode())
 
-    assert await commit_of(daemon, any_format_repo, oid) == GitCommit(id=oid, tree_id=tree)
+    author = CommitAuthor(name=b"a", email=b"b", date={"seconds": 1})
+    assert await commit_of(daemon, any_format_repo, oid) == GitCommit(id=oid, tree_id=tree, author=author)
 
 
 async def test_replace_references_change_nothing(daemon: Daemon, any_format_repo: Repo) -> None:

@@ -263,5 +263,5 @@ async def test_a_missing_subtree_fails_the_listing(daemon: Daemon, repo: Repo) -
     repo.commit("x\n", tree=repo.raw_tree([("40000", b"gone", "1" * 40)]), ref="refs/heads/main")
 
     assert await paths(daemon, repo) == [b"gone"]
-    async with refused(StatusCode.INTERNAL, "exit status 128"):
+    async with refused(StatusCode.INTERNAL):
         await responses(daemon, repo, recursive=True)

@@ -104,6 +104,35 @@ async def test_sorting_is_gits(
     assert found == unpeeled(for_each_ref(full_repo, f"--sort={sort}", *flags))
 
 
+async def test_odd_dates_sort_as_git_sorts_them(refs: RefServiceStub, any_format_repo: Repo) -> None:
+    repo = any_format_repo
+    tree = repo.tree({})
+    for number, ident in enumerate(
+        [
+            b"A <a@x> 5 +0000",
+            b"A <a@x>",
+            b"A",
+            b"A <a@x> nonsense",
+            b"A <a@x> 99999999999999999999999 +0000",
+            b"> 9 <a@x> 7 +0000",
+            b"A <a> b> 3 +0000",
+            b"A <a@x>    4",
+            b"A <a@x>6 +0000",
+            b"A <a@x> 2147483648 +0000",
+        ]
+    ):
+        commit = b"tree %s\nauthor %s\ncommitter %s\n\ncommitter <x> 6 +0000\n" % (
+            tree.encode(),
+            ident,
+            ident,
+        )
+        repo.ref(f"refs/heads/{number}", repo.object("commit", commit))
+
+    found = await names(refs, repo, sort_by=SortBy(key="COMMITTERDATE"))
+
+    assert found == [each.name for each in for_each_ref(repo, "--sort=committerdate")]
+
+
 @pytest.mark.parametrize(
     "pattern",
     [

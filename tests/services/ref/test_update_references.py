@@ -313,21 +313,23 @@ async def test_a_stream_without_messages_fails(daemon: Daemon) -> None:
 
 async def test_a_client_that_hangs_up_changes_nothing(daemon: Daemon, repo: Repo) -> None:
     oid = repo.commit()
-    sent = asyncio.Event()
+    before = {child.pid for child in daemon.children()}
 
     async def requests() -> AsyncIterator[Request]:
         yield Request(repository=repo.message, updates=[change("refs/heads/main", oid)])
-        sent.set()
         await asyncio.Event().wait()
 
+    async def git_runs(*, expected: bool) -> bool:
+        """Whether git comes to run, or to have ended, within a few seconds."""
+        for _ in range(250):
+            if bool({child.pid for child in daemon.children()} - before) == expected:
+                return True
+            await asyncio.sleep(0.02)
+        return False
+
     call = daemon.stub(RefServiceStub).UpdateReferences(requests())
-    await sent.wait()
-    await asyncio.sleep(0.05)
+    assert await git_runs(expected=True)
     call.cancel()
 
-    for _ in range(200):
-        if not daemon.children():
-            break
-        await asyncio.sleep(0.02)
-    assert daemon.children() == []
+    assert await git_runs(expected=False)
     assert repo.references() == {}

@@ -21,19 +21,12 @@ async def statuses(server: ServerServiceStub) -> list[Status]:
 async def test_space_is_given_in_bytes_for_each_storage(server: ServerServiceStub, daemon: Daemon) -> None:
     found = await statuses(server)
 
-    assert [each.storage_name for each in found] == ["default", "other"]
+    assert [each.storage_name for each in found] == ["default", "other", "gone"]
     space = os.statvfs(daemon.storage)
-    for each in found:
+    for each in found[:2]:
         assert abs(each.available - space.f_bavail * space.f_bsize) < DRIFT
         assert abs(each.used - (space.f_blocks - space.f_bfree) * space.f_bsize) < DRIFT
 
 
-async def test_a_storage_that_is_gone_has_only_its_name(server: ServerServiceStub, daemon: Daemon) -> None:
-    daemon.other_storage.rename(daemon.root / "moved")
-    try:
-        found = await statuses(server)
-    finally:
-        (daemon.root / "moved").rename(daemon.other_storage)
-
-    assert found[1] == Status(storage_name="other")
-    assert found[0].available > 0
+async def test_a_storage_that_is_gone_has_only_its_name(server: ServerServiceStub) -> None:
+    assert (await statuses(server))[2] == Status(storage_name="gone")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import pygit2
@@ -69,26 +69,22 @@ class ObjectDatabase:
         # git knows the empty tree without having it.
         if oid == SHA1.empty_tree:
             return ObjectInfo(oid, "tree", 0)
-        return self._retried(lambda: self._packed_info(oid) or self._loose.info(oid))
+        return self._retried(lambda: self._packed_info(oid), lambda: self._loose.info(oid))
 
     def look(self, oid: str) -> GitObject | ObjectInfo | None:
         """A whole object if it is small, else type and size."""
         if oid == SHA1.empty_tree:
             return GitObject(oid, "tree", b"")
-
-        def look() -> GitObject | ObjectInfo | None:
-            packed = self._packed_look(oid)
-            if packed is not None:
-                return packed
-            return self._loose.look(oid)
-
-        return self._retried(look)
+        found: GitObject | ObjectInfo | None = self._retried(
+            lambda: self._packed_look(oid), lambda: self._loose.look(oid)
+        )
+        return found
 
     def read(self, oid: str) -> GitObject | None:
         """A whole object."""
         if oid == SHA1.empty_tree:
             return GitObject(oid, "tree", b"")
-        return self._retried(lambda: self._packed(oid) or self._loose.read(oid))
+        return self._retried(lambda: self._packed(oid), lambda: self._loose.read(oid))
 
     def _packed_info(self, oid: str) -> ObjectInfo | None:
         try:
@@ -108,17 +104,17 @@ class ObjectDatabase:
             return None
         return GitObject(oid, _TYPES[kind], data)
 
-    def _retried(self, look_up: Callable[[], T | None]) -> T | None:
-        """Tries again with fresh handles: a repack may have replaced what is open."""
+    def _retried(self, *places: Callable[[], T | None]) -> T | None:
+        """Looks in each place, and again with fresh handles: a repack may have replaced what is open."""
         try:
-            found = look_up()
+            found = _first(places)
             if found is not None or self._stores.unchanged():
                 return found
         except (pygit2.GitError, DamagedObject):
             pass
         self._open()
         try:
-            return look_up()
+            return _first(places)
         except (pygit2.GitError, DamagedObject) as error:
             raise ObjectUnreadableHere(str(error)) from error
 
@@ -128,3 +124,11 @@ class ObjectDatabase:
         self._odb = pygit2.Odb()
         for folder in self._stores.folders:
             self._odb.add_backend(pygit2.OdbBackendPack(folder), 1)
+
+
+def _first(places: Iterable[Callable[[], T | None]]) -> T | None:
+    for look_up in places:
+        found = look_up()
+        if found is not None:
+            return found
+    return None

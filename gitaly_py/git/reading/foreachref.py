@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from gitaly_py.git.commands import DISABLED, Command
 from gitaly_py.git.process import Git
 from gitaly_py.git.reading.errors import HeadUnreadable
-from gitaly_py.git.reading.interface import Head, Reference, References
+from gitaly_py.git.reading.interface import Head, Holders, Reference, References
 from gitaly_py.git.reading.refs import is_safe_name
 from gitaly_py.git.repository import GitRepository
 
@@ -63,9 +63,9 @@ class GitReferences:
                     yield batch
             await process.check()
 
-    async def references_to(self, oid: str) -> list[Reference]:
+    async def holders(self, oid: str) -> Holders:
         """See ReferenceReader."""
-        return await self._listed([("--points-at", oid)], [b"refs/"])
+        return Holders(await self._listed([("--points-at", oid)], [b"refs/"]), [])
 
     async def _listed(self, flags: list[str | tuple[str, str]], patterns: list[bytes]) -> list[Reference]:
         command = Command(name="for-each-ref", flags=[_TARGETS, *flags], args=patterns)

@@ -66,6 +66,13 @@ class References:
         return zip(self.names, self.oids, strict=True)
 
 
+class Holders(NamedTuple):
+    """References by object. certain: those of it or of a known tag of it; open: they may be tags of it."""
+
+    certain: list[Reference]
+    open: list[Reference]
+
+
 class ReferenceReader(Protocol):
     """The reference part of a reader."""
 
@@ -90,8 +97,8 @@ class ReferenceReader(Protocol):
         """
         ...
 
-    async def references_to(self, oid: str) -> list[Reference]:
-        """The references whose value, or fully peeled value, is this full id, in byte order of the names."""
+    async def holders(self, oid: str) -> Holders:
+        """The references that lead to this full id, as far as can be told without reading objects."""
         ...
 
 
@@ -129,6 +136,10 @@ class Reader(ReferenceReader, Protocol):
 
     def read_each(self, revisions: Iterable[bytes]) -> AsyncGenerator[GitObject | None]:
         """`read` of each revision, in order, without a round trip for each."""
+        ...
+
+    async def references_to(self, oid: str) -> list[Reference]:
+        """The references whose value, or fully peeled value, is this full id, in byte order of the names."""
         ...
 
     def content(self, oid: str, limit: int = -1) -> AsyncGenerator[bytes]:

@@ -14,12 +14,14 @@ from gitaly_py.git.reading.interface import (
     LARGEST_READ,
     GitObject,
     Head,
+    Holders,
     ObjectInfo,
     Reference,
     ReferenceReader,
     References,
 )
 from gitaly_py.git.reading.peeling import Resolver, Undecided
+from gitaly_py.git.reading.pointing import references_to
 from gitaly_py.git.reading.processes import ProcessReader
 from gitaly_py.git.reading.recent import RecentObjects
 from gitaly_py.git.reading.refs import FileReferences
@@ -124,9 +126,13 @@ class LibGit2Reader:
         """See ReferenceReader."""
         return self._references.references(prefix, after=after, descending=descending)
 
-    async def references_to(self, oid: str) -> list[Reference]:
+    async def holders(self, oid: str) -> Holders:
         """See ReferenceReader."""
-        return await self._references.references_to(oid)
+        return await self._references.holders(oid)
+
+    async def references_to(self, oid: str) -> list[Reference]:
+        """See Reader."""
+        return await references_to(self, oid)
 
 
 async def _each(

@@ -33,7 +33,7 @@ Buffer = bytes | mmap.mmap
 
 
 class PackedReferences:
-    """One state of packed-refs."""
+    """One state of packed-refs. peeled: it says of every reference what it peels to."""
 
     def __init__(self, data: Buffer, hex_length: int) -> None:
         """data: the whole file. Raises ValueError when it is damaged."""
@@ -43,7 +43,7 @@ class PackedReferences:
         if len(data) > len(header) and data[-1:] != b"\n":
             raise ValueError("unterminated line")
         traits = header.split()
-        self._fully_peeled = b"fully-peeled" in traits
+        self.peeled = b"fully-peeled" in traits
         self._tags_peeled = b"peeled" in traits
         self._hex = hex_length
         self._entry = re.compile(rb"(.{%d}) (.+)\n(?:\^(.{%d})\n)?" % (hex_length, hex_length))
@@ -159,7 +159,7 @@ class PackedReferences:
 
     def _unpeeled(self, names: Sequence[bytes], oids: list[str]) -> list[str | None]:
         """What the absence of a peeled line says: no tag, or nothing."""
-        if self._fully_peeled:
+        if self.peeled:
             return list(oids)
         if self._tags_peeled:
             pairs = zip(names, oids, strict=True)

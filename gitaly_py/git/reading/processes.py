@@ -13,11 +13,13 @@ from gitaly_py.git.reading.errors import AmbiguousRevision, ObjectNotFound, Obje
 from gitaly_py.git.reading.interface import (
     GitObject,
     Head,
+    Holders,
     ObjectInfo,
     Reference,
     ReferenceReader,
     References,
 )
+from gitaly_py.git.reading.pointing import references_to
 from gitaly_py.git.reading.pool import CatFilePool
 from gitaly_py.git.reading.revisions import check_revision, is_full_id
 from gitaly_py.git.repository import GitRepository
@@ -123,9 +125,13 @@ class ProcessReader:
         """See ReferenceReader."""
         return self._references.references(prefix, after=after, descending=descending)
 
-    async def references_to(self, oid: str) -> list[Reference]:
+    async def holders(self, oid: str) -> Holders:
         """See ReferenceReader."""
-        return await self._references.references_to(oid)
+        return await self._references.holders(oid)
+
+    async def references_to(self, oid: str) -> list[Reference]:
+        """See Reader."""
+        return await references_to(self, oid)
 
     async def _each(
         self,

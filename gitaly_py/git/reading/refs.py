@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import AsyncGenerator, Iterator
 
 from gitaly_py.git.reading.errors import HeadUnreadable
-from gitaly_py.git.reading.interface import Head, Reference, References
+from gitaly_py.git.reading.interface import Head, Holders, Reference, References
 from gitaly_py.git.reading.loose import LooseReference, LooseReferences
 from gitaly_py.git.reading.packed import PackedFile
 
@@ -78,15 +78,24 @@ class FileReferences:
         for batch in _loose_batches(names, loose, descending=descending):
             yield batch
 
-    async def references_to(self, oid: str) -> list[Reference]:
-        """See ReferenceReader.references_to."""
+    async def holders(self, oid: str) -> Holders:
+        """See ReferenceReader.holders."""
         values = await self._values(b"refs/")
-        found = {name: value for name, value in values.items() if value == oid}
-        for stretch in self._packed.current().holders(oid):
-            found.update((name, value) for name, value in stretch if name not in values)
+        certain = [name for name, value in values.items() if value == oid]
+        tags = [name for name, value in values.items() if value not in (oid, None)]
+        packed = self._packed.current()
+        for stretch in packed.holders(oid):
+            certain += [name for name, _ in stretch if name not in values]
             await asyncio.sleep(0)
-        listed = [self.lookup(name) for name in sorted(found)]
-        return [reference for reference in listed if reference is not None]
+        if not packed.peeled:
+            seen = {*certain, *values}
+            async for batch in self.references():
+                unknown = zip(batch.names, batch.peeled, strict=True)
+                tags += [name for name, peeled in unknown if peeled is None and name not in seen]
+        return Holders(self._found(certain), self._found(tags))
+
+    def _found(self, names: list[bytes]) -> list[Reference]:
+        return [found for name in names if (found := self.lookup(name)) is not None]
 
     def _followed(self, name: bytes) -> tuple[str | None, bytes]:
         """The value at the end of the chain that begins with `name`, and the chain's last name."""

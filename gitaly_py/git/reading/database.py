@@ -75,10 +75,9 @@ class ObjectDatabase:
         """A whole object if it is small, else type and size."""
         if oid == SHA1.empty_tree:
             return GitObject(oid, "tree", b"")
-        found: GitObject | ObjectInfo | None = self._retried(
-            lambda: self._packed_look(oid), lambda: self._loose.look(oid)
-        )
-        return found
+        places: tuple[Callable[[], GitObject | ObjectInfo | None], ...]
+        places = (lambda: self._packed_look(oid), lambda: self._loose.look(oid))
+        return self._retried(*places)
 
     def read(self, oid: str) -> GitObject | None:
         """A whole object."""

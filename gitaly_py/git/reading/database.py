@@ -75,9 +75,7 @@ class ObjectDatabase:
         """A whole object if it is small, else type and size."""
         if oid == SHA1.empty_tree:
             return GitObject(oid, "tree", b"")
-        places: tuple[Callable[[], GitObject | ObjectInfo | None], ...]
-        places = (lambda: self._packed_look(oid), lambda: self._loose.look(oid))
-        return self._retried(*places)
+        return self._retried(lambda: self._packed_look(oid), lambda: self._loose.look(oid))
 
     def read(self, oid: str) -> GitObject | None:
         """A whole object."""
@@ -103,7 +101,7 @@ class ObjectDatabase:
             return None
         return GitObject(oid, _TYPES[kind], data)
 
-    def _retried(self, *places: Callable[[], T | None]) -> T | None:
+    def _retried(self, *places: Callable[[], T]) -> T | None:
         """Looks in each place, and again with fresh handles: a repack may have replaced what is open."""
         try:
             found = _first(places)
@@ -125,7 +123,7 @@ class ObjectDatabase:
             self._odb.add_backend(pygit2.OdbBackendPack(folder), 1)
 
 
-def _first(places: Iterable[Callable[[], T | None]]) -> T | None:
+def _first(places: Iterable[Callable[[], T]]) -> T | None:
     for look_up in places:
         found = look_up()
         if found is not None:

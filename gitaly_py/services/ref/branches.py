@@ -15,7 +15,7 @@ from gitaly_py.pb.shared_pb2 import Branch, GitCommit
 from gitaly_py.rpc.checks import FieldCheck, some
 from gitaly_py.rpc.status import Internal, InvalidArgument
 from gitaly_py.services.app import Call
-from gitaly_py.services.messages import git_commit, mailmap_of
+from gitaly_py.services.messages import NO_MAILMAP, git_commit, mailmap_of
 from gitaly_py.services.ref.listing import Listing
 from gitaly_py.services.ref.objects import objects_of
 from gitaly_py.services.ref.paging import Page
@@ -40,9 +40,11 @@ def _is_supported(sort_by: int) -> None:
 
 @service.rpc(exclusions("refs/heads/"), FieldCheck("sort_by", _is_supported))
 async def find_local_branches(call: Call, request: FindLocalBranchesRequest) -> AsyncIterator[Branch]:
-    """The branches under their full names, with their commits (ref-blob.md 5.2)."""
+    """The branches under their full names, with their commits (ref-blob.md 5.2).
+
+    Alone among the RPCs with commits, it leaves identities as they are stored (ref-blob.md 1.5).
+    """
     reader = call.repository.reader()
-    mailmap = await mailmap_of(reader)
     listing = Listing(
         reader,
         Patterns([HEADS], exclude=request.exclude_patterns),
@@ -53,7 +55,7 @@ async def find_local_branches(call: Call, request: FindLocalBranchesRequest) -> 
         async for batch in batches:
             commits = await objects_of(reader, batch.oids)
             for name, oid in batch:
-                yield Branch(name=name, target_commit=_target(commits[oid], mailmap))
+                yield Branch(name=name, target_commit=_target(commits[oid], NO_MAILMAP))
 
 
 @service.rpc(some("name", otherwise="Branch name cannot be empty"))

@@ -243,6 +243,30 @@ async def test_references_are_found_by_their_value_or_what_they_peel_to(
     assert await reader.references_to("f" * repo.format.hex_length) == []
 
 
+async def test_a_loose_tag_leads_to_what_it_peels_to(reader: Reader, repo: Repo, oids: list[str]) -> None:
+    tag = repo.tag("v1", oids[0])
+    repo.tag("other", oids[1])
+    repo.tag("light", oids[0], None)
+    if repo.format.name == "sha1":
+        repo.tag("nested", tag, kind="tag")
+    expected = repo.git_bytes("for-each-ref", "--format=%(refname)", f"--points-at={oids[0]}").splitlines()
+
+    found = [each.name for each in await reader.references_to(oids[0])]
+
+    assert set(found) - {b"refs/tags/nested"} == set(expected)
+    assert found == sorted(found)
+
+
+async def test_packed_tags_are_found_without_peeled_values(
+    reader: Reader, repo: Repo, oids: list[str]
+) -> None:
+    tag = repo.tag("v1", oids[0])
+    repo.git("update-ref", "-d", "refs/tags/v1")
+    write(repo, "packed-refs", f"{tag} refs/tags/v1\n")
+
+    assert [each.name for each in await reader.references_to(oids[0])] == [b"refs/tags/v1"]
+
+
 async def test_a_reference_to_a_missing_object_is_listed(reader: Reader, repo: Repo) -> None:
     missing = "4" * repo.format.hex_length
     write(repo, "refs/heads/gone", missing + "\n")

@@ -83,6 +83,15 @@ async def test_an_annotated_tag_has_message_and_tagger(daemon: Daemon, any_forma
     assert tag.target_commit.subject == b"the commit"
 
 
+async def test_identities_are_mapped(daemon: Daemon, any_format_repo: Repo) -> None:
+    mailmap = {".mailmap": b"New Name <new@example.com> <author@example.com>\n"}
+    any_format_repo.tag("v1", any_format_repo.commit(files=mailmap, ref="refs/heads/main"))
+
+    tag = await only_tag(daemon, any_format_repo)
+
+    assert (tag.tagger.name, tag.target_commit.author.name) == (b"New Name", b"New Name")
+
+
 async def test_a_lightweight_tag_has_only_its_commit(daemon: Daemon, any_format_repo: Repo) -> None:
     oid = any_format_repo.commit()
     any_format_repo.tag("v1", oid, None)

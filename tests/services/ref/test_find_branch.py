@@ -43,6 +43,15 @@ async def test_a_symbolic_branch_has_its_targets_commit(daemon: Daemon, repo: Re
     assert (await find(daemon, repo, "alias")).branch.target_commit.id == oid
 
 
+async def test_identities_are_mapped(daemon: Daemon, any_format_repo: Repo) -> None:
+    mailmap = {".mailmap": b"New Name <new@example.com> <author@example.com>\n"}
+    any_format_repo.commit(files=mailmap, ref="refs/heads/main")
+
+    commit = (await find(daemon, any_format_repo, "main")).branch.target_commit
+
+    assert (commit.author.name, commit.committer.email) == (b"New Name", b"new@example.com")
+
+
 @pytest.mark.parametrize("name", ["absent", "main/below", "ma", "v1", "x*"])
 async def test_an_unknown_branch_is_no_error(daemon: Daemon, any_format_repo: Repo, name: str) -> None:
     oid = any_format_repo.commit(ref="refs/heads/main")

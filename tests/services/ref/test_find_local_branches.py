@@ -161,6 +161,15 @@ async def test_an_empty_repository_has_no_branches(daemon: Daemon, any_format_re
     assert await branches(daemon, any_format_repo) == []
 
 
+async def test_identities_are_given_as_stored(daemon: Daemon, any_format_repo: Repo) -> None:
+    mailmap = {".mailmap": b"New Name <new@example.com> <author@example.com>\n"}
+    any_format_repo.commit(files=mailmap, ref="refs/heads/main")
+
+    [branch] = await branches(daemon, any_format_repo)
+
+    assert branch.target_commit.author.name == b"A U Thor"
+
+
 async def test_long_names_are_given_whole(daemon: Daemon, repo: Repo) -> None:
     repo.commit(committer=b"x" * 100_000 + b" <mail@example.com>", ref="refs/heads/main")
 

@@ -121,12 +121,8 @@ async def test_odd_dates_sort_as_git_sorts_them(refs: RefServiceStub, any_format
             b"A <a@x> 2147483648 +0000",
         ]
     ):
-        commit = b"tree %s\nauthor %s\ncommitter %s\n\ncommitter <x> 6 +0000\n" % (
-            tree.encode(),
-            ident,
-            ident,
-        )
-        repo.ref(f"refs/heads/{number}", repo.object("commit", commit))
+        head = b"tree %s\nauthor %s\ncommitter %s\n" % (tree.encode(), ident, ident)
+        repo.ref(f"refs/heads/{number}", repo.object("commit", head + b"\ncommitter 8\n"))
 
     found = await names(refs, repo, sort_by=SortBy(key="COMMITTERDATE"))
 

@@ -10,6 +10,7 @@ from gitaly_py.daemon import parts
 from gitaly_py.daemon.endpoint import Endpoint
 from gitaly_py.daemon.runtime import RuntimeDirectory
 from gitaly_py.git.reading.cache import Readers
+from gitaly_py.hooks.smudge import LfsSmudge
 from gitaly_py.interceptors import steps
 from gitaly_py.interceptors.access_log import LoggedMethods
 from gitaly_py.interceptors.authentication import Tokens
@@ -48,6 +49,7 @@ class Worker:
                 storages=Storages({storage.name: storage.path for storage in config.storage}, self._readers),
                 connections=connections,
                 hooks=self._hooks,
+                lfs=LfsSmudge(self._api, str(runtime.path)),
                 health=self._health,
             ),
             services=registry(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from tempfile import SpooledTemporaryFile
 from typing import IO
 
@@ -32,7 +32,7 @@ class SmudgeFailed(Exception):
 
 
 class FilterProtocolError(Exception):
-    """The other side does not speak the protocol, or has gone in the middle of it."""
+    """The other side does not speak the protocol."""
 
 
 async def serve_smudge(reader: PipeReader, writer: PipeWriter, smudge: Smudge) -> None:
@@ -40,16 +40,21 @@ async def serve_smudge(reader: PipeReader, writer: PipeWriter, smudge: Smudge) -
 
     Raises FilterProtocolError, MalformedPacket, and BrokenPipeError when git no longer listens.
     """
+    with suppress(EOFError):
+        await _greet(reader, writer)
+        while True:
+            if b"command=smudge" not in await _lines(reader):
+                raise FilterProtocolError("a command other than smudge")
+            await _answer(reader, writer, smudge)
+
+
+async def _greet(reader: PipeReader, writer: PipeWriter) -> None:
     if await _lines(reader) != _WELCOME:
         raise FilterProtocolError("not the filter protocol, version 2")
     await writer.write(_packets(b"git-filter-server\n", b"version=2\n"))
-    if _SMUDGE not in (await _lines(reader) or []):
+    if _SMUDGE not in await _lines(reader):
         raise FilterProtocolError("git cannot smudge")
     await writer.write(_packets(_SMUDGE + b"\n"))
-    while request := await _lines(reader):
-        if b"command=smudge" not in request:
-            raise FilterProtocolError("a command other than smudge")
-        await _answer(reader, writer, smudge)
 
 
 async def _answer(reader: PipeReader, writer: PipeWriter, smudge: Smudge) -> None:
@@ -78,32 +83,20 @@ def _packets(*lines: bytes) -> bytes:
     return b"".join(map(encode, lines)) + FLUSH
 
 
-async def _lines(reader: PipeReader) -> list[bytes] | None:
-    """Lines up to a flush packet; None at the end of the stream."""
-    lines: list[bytes] = []
-    try:
-        while (line := await _packet(reader)) is not None:
-            lines.append(line.removesuffix(b"\n"))
-    except _Ended:
-        if lines:
-            raise
-        return None
+async def _lines(reader: PipeReader) -> list[bytes]:
+    lines = []
+    while (line := await _packet(reader)) is not None:
+        lines.append(line.removesuffix(b"\n"))
     return lines
 
 
-class _Ended(FilterProtocolError):
-    def __init__(self) -> None:
-        super().__init__("git has gone")
-
-
 async def _packet(reader: PipeReader) -> bytes | None:
-    """What is in a data packet; None for a flush packet."""
-    data = await reader.read_exactly(HEADER_LENGTH)
-    if not data:
-        raise _Ended
-    packet = decode(data)
+    """What is in a data packet; None for a flush packet. Raises EOFError at the end of the stream."""
+    packet = decode(data := await reader.read_exactly(HEADER_LENGTH))
     if isinstance(packet, Incomplete):
         packet = decode(data + await reader.read_exactly(packet.needed))
-    if isinstance(packet, Incomplete) or packet.kind not in (Kind.DATA, Kind.FLUSH):
-        raise FilterProtocolError("an unfinished or unexpected packet")
+    if isinstance(packet, Incomplete):
+        raise EOFError
+    if packet.kind not in (Kind.DATA, Kind.FLUSH):
+        raise FilterProtocolError(f"unexpected {packet.kind.value} packet")
     return packet.payload if packet.kind is Kind.DATA else None

@@ -11,12 +11,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from gitaly_py.hooks.installing import install
 from gitaly_py.hooks.payload import Hook
 from gitaly_py.hooks.program import hook as program
-
-_OPTIONS = "-IS"
-_MAX_FIRST_LINE = 127
-"""What follows is cut off by some kernels."""
 
 
 class HookDirectories:
@@ -28,9 +25,7 @@ class HookDirectories:
     def __init__(self, runtime_dir: str, interpreter: str = sys.executable) -> None:
         self._top = Path(tempfile.mkdtemp(prefix="hooks-", suffix=".d", dir=runtime_dir))
         self._made: dict[Hook, str] = {}
-        script = self._top / "hook"
-        script.write_text(_first_lines(interpreter) + Path(program.__file__).read_text("utf-8"), "utf-8")
-        script.chmod(0o500)
+        install(program, self._top / "hook", interpreter)
 
     def hooks_directory_for(self, hooks: Hook) -> str:
         """The folder in which git finds exactly `hooks`."""
@@ -50,11 +45,3 @@ class HookDirectories:
         for name in names:
             (folder / name).symlink_to("../hook")
         return str(folder)
-
-
-def _first_lines(interpreter: str) -> str:
-    line = f"#!{interpreter} {_OPTIONS}\n"
-    if len(line) <= _MAX_FIRST_LINE and " " not in interpreter:
-        return line
-    # The shell runs the second line and never sees the third; for Python both are one string.
-    return f"#!/bin/sh\n'''exec' '{interpreter}' {_OPTIONS} \"$0\" \"$@\"\n' '''\n"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
 from gitaly_py.rails.errors import BadAnswer, InternalApiError, InvalidGlId
@@ -108,6 +108,19 @@ class InternalApi:
             path: [_member(response, each) for each in _rows(response, rows)]
             for path, rows in _document(response).items()
         }
+
+    @asynccontextmanager
+    async def lfs_object(
+        self, oid: str, gl_repository: str, *, remote_ip: str = ""
+    ) -> AsyncIterator[AsyncIterator[bytes] | None]:
+        """The content of an LFS object, to be read within the block; None if Rails does not give it.
+
+        oid: SHA-256 in hexadecimal digits. gl_repository: through which it is reached. Raises Unreachable,
+        while the content is read too.
+        """
+        query = [("oid", oid), ("gl_repository", gl_repository)]
+        async with self._http.stream(Request("GET", "/lfs", query=query, remote_ip=remote_ip)) as answer:
+            yield answer.body if answer.status == _OK else None
 
     async def _send(self, endpoint: str, request: Request) -> Response:
         with metrics.gitlab_api_latency_seconds.labels(endpoint).time():

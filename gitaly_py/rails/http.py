@@ -7,10 +7,11 @@ import io
 import json
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 import aiohttp
@@ -71,6 +72,13 @@ class Response:
         return BadAnswer(f"decoding response from {self.path} endpoint: {why}")
 
 
+class Stream(NamedTuple):
+    """An answer of any status whose body is still to come."""
+
+    status: int
+    body: AsyncIterator[bytes]
+
+
 class HttpClient:
     """Sends requests, each over a connection of its own, as Rails expects it.
 
@@ -91,6 +99,22 @@ class HttpClient:
 
     async def send(self, request: Request) -> Response:
         """The answer to `request`. Raises RateLimited, Refused, Unreachable. Nothing is tried twice."""
+        async with self._opened(request) as reply:
+            content = await reply.read()
+        if reply.status == _TOO_MANY_REQUESTS:
+            raise RateLimited
+        if not 200 <= reply.status <= 399:
+            raise Refused(reply.status, _message(content))
+        return Response(request.path, reply.status, reply.headers.get("Content-Type", ""), content)
+
+    @asynccontextmanager
+    async def stream(self, request: Request) -> AsyncIterator[Stream]:
+        """The answer to `request`, to be read within the block. Raises Unreachable, then too."""
+        async with self._opened(request) as reply:
+            yield Stream(reply.status, reply.content.iter_any())
+
+    @asynccontextmanager
+    async def _opened(self, request: Request) -> AsyncIterator[aiohttp.ClientResponse]:
         body = (
             None
             if request.body is None
@@ -106,17 +130,12 @@ class HttpClient:
                 # A redirect would carry the secret's signature to a server nobody configured.
                 allow_redirects=False,
             ) as reply:
-                content = await reply.read()
+                yield reply
         except (aiohttp.ClientError, TimeoutError) as error:
             _log.error(
                 "internal API unreachable", path=request.path, error=str(error) or type(error).__name__
             )
             raise Unreachable from error
-        if reply.status == _TOO_MANY_REQUESTS:
-            raise RateLimited
-        if not 200 <= reply.status <= 399:
-            raise Refused(reply.status, _message(content))
-        return Response(request.path, reply.status, reply.headers.get("Content-Type", ""), content)
 
     def _headers(self, request: Request) -> dict[str, str]:
         headers = {

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from gitaly_py.config import Config
 from gitaly_py.git.process import Git
 from gitaly_py.hooks.server import HookServer
+from gitaly_py.hooks.smudge import LfsSmudge
 from gitaly_py.rpc import call
 from gitaly_py.services.serving import ServingState
 from gitaly_py.storage.locator import Storages
@@ -21,7 +22,7 @@ class App:
 
     version: what the daemon calls itself; git: the one way to run git; storages: where repositories
     are; connections: the client connections, for side channels; hooks: what pushes are wired to;
-    health: whether the daemon serves.
+    lfs: puts LFS objects into what git writes; health: whether the daemon serves.
     """
 
     version: str
@@ -30,6 +31,7 @@ class App:
     storages: Storages
     connections: Connections
     hooks: HookServer
+    lfs: LfsSmudge
     health: ServingState
 
 

@@ -30,17 +30,17 @@ def stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ruby stubs, generated from the project's own proto files."""
     output = tmp_path_factory.mktemp("stubs")
     sources = sorted(str(path.relative_to(ROOT / "proto")) for path in (ROOT / "proto").rglob("*.proto"))
-    subprocess.run(
-        [PROTOC, "-I.", f"-I{WELL_KNOWN}", f"--ruby_out={output}", f"--grpc_out={output}", *sources], cwd=ROOT / "proto", check=True
-    )
+    options = ["-I.", f"-I{WELL_KNOWN}", f"--ruby_out={output}", f"--grpc_out={output}"]
+    subprocess.run([PROTOC, *options, *sources], cwd=ROOT / "proto", check=True)
     return output
 
 
 def test_a_ruby_client_creates_and_reads_a_repository(stubs: Path, tmp_path: Path) -> None:
     daemon = Daemon(tmp_path, token="s3cret", extra='listen_addr = "127.0.0.1:0"').start()
     try:
+        arguments = [str(stubs), f"unix:{daemon.socket}", daemon.token, "default", "r.git"]
         client = subprocess.Popen(
-            ["ruby", str(ROOT / "tests/ruby/client.rb"), str(stubs), f"unix:{daemon.socket}", "s3cret", "default", "r.git"],
+            ["ruby", str(ROOT / "tests/ruby/client.rb"), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -80,6 +80,11 @@ class Gateway:
                     self.port = int(entry["address"].rpartition(":")[2])
         return self
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def url(self, path: str, *, user: str = "rosa", password: str | None = None) -> str:
         """The URL of a repository, with credentials; user: empty for none."""
         credentials = f"{user}:{password or user + 's-secret'}@" if user else ""

@@ -69,7 +69,11 @@ class PlainGit:
 def objects(git_dir: str | Path) -> set[str]:
     """Id, type and size of every object of a repository, its alternates' included."""
     command = [GIT, "--git-dir", str(git_dir), "cat-file", "--batch-all-objects", "--batch-check"]
-    return set(subprocess.run(command, env=ENVIRONMENT, check=True, capture_output=True, text=True).stdout.splitlines())
+    return set(
+        subprocess.run(
+            command, env=ENVIRONMENT, check=True, capture_output=True, text=True
+        ).stdout.splitlines()
+    )
 
 
 def references(git_dir: str | Path, *prefixes: str) -> list[str]:

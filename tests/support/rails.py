@@ -30,13 +30,17 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Answer:
-    """What to answer. body: a document, sent as JSON, or text, sent as it is. until: waited for first."""
+    """What to answer. body: a document, sent as JSON, or text or bytes, sent as they are.
+
+    until: waited for first. missing: bytes that are promised and never come.
+    """
 
     body: Any = None
     status: int = 200
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
     until: asyncio.Event | None = None
+    missing: int = 0
 
 
 ALLOWS = {
@@ -49,8 +53,11 @@ ALLOWS = {
 }
 
 
+NO_PAGE = Answer(status=404, body="no such page")
+
+
 class Rails:
-    """The running double. url: its address; answers: by path, to be changed at will."""
+    """The running double. url: its address; answers: by path or path and query, to be changed at will."""
 
     def __init__(self, url: str, prefix: str) -> None:
         self.url = url
@@ -62,7 +69,7 @@ class Rails:
         """The requests to one path, in order."""
         return [request for request in self.requests if request.path == path]
 
-    async def handle(self, request: web.Request) -> web.Response:
+    async def handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         path = request.path.removeprefix(self._prefix)
         certificate = request.transport.get_extra_info("peercert") if request.transport else None
@@ -76,13 +83,22 @@ class Rails:
                 certificate,
             )
         )
-        answer = self.answers.get(path, Answer(status=404, body="no such page"))
+        answer = self.answers.get(f"{path}?{request.query_string}") or self.answers.get(path, NO_PAGE)
         if answer.until is not None:
             await answer.until.wait()
-        text = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)
-        return web.Response(
-            text=text, status=answer.status, content_type=answer.content_type, headers=answer.headers
-        )
+        content = _content(answer.body)
+        response = web.StreamResponse(status=answer.status, headers=answer.headers)
+        response.content_type, response.charset = answer.content_type, "utf-8"
+        response.content_length = len(content) + answer.missing
+        await response.prepare(request)
+        await response.write(content)
+        return response
+
+
+def _content(body: Any) -> bytes:
+    if isinstance(body, bytes):
+        return body
+    return (body if isinstance(body, str) else json.dumps(body)).encode()
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 _BEGINNING = b"version https://git-lfs.github.com/spec"
 _OID = re.compile(rb"^oid sha256:([0-9a-f]{64})$", re.MULTILINE)
-_SIZE = re.compile(rb"^size 0*([0-9]+)$", re.MULTILINE)
+_SIZE = re.compile(rb"^size ([0-9]+)$", re.MULTILINE)
 _MAX_SIZE = 2**63 - 1
 _MAX_DIGITS = len(str(_MAX_SIZE))
 
@@ -27,6 +27,9 @@ def parse_pointer(data: bytes) -> LfsPointer | None:
     if not data.startswith(_BEGINNING):
         return None
     oid, size = _OID.search(data), _SIZE.search(data)
-    if oid is None or size is None or len(size[1]) > _MAX_DIGITS or int(size[1]) > _MAX_SIZE:
+    if oid is None or size is None:
         return None
-    return LfsPointer(oid[1], int(size[1]))
+    digits = size[1].lstrip(b"0") or b"0"
+    if len(digits) > _MAX_DIGITS or int(digits) > _MAX_SIZE:
+        return None
+    return LfsPointer(oid[1], int(digits))

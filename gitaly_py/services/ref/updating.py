@@ -155,7 +155,7 @@ async def _check_names(names: Iterable[bytes]) -> None:
 
 
 def _may_be_deleted(name: bytes) -> bool:
-    """Git would delete HEAD and leave no repository behind."""
+    """Whether git may see `name`: it would delete HEAD, too, without which a folder is no repository."""
     try:
         validate_revision(name)
     except InvalidRevision:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from functools import partial
 
-from gitaly_py.git.commands import Command
+from gitaly_py.git.commands import Command, Config
 from gitaly_py.git.errors import SpawnFailed
 from gitaly_py.git.process import Git, Process
-from gitaly_py.git.repository import GitRepository
 from gitaly_py.pb.repository_pb2 import GetArchiveRequest
 from gitaly_py.rpc.packer import STREAM_BYTES
 from gitaly_py.services.app import Call
@@ -29,10 +29,13 @@ _COMPRESSORS = {
     GetArchiveRequest.TAR_BZ2: ("bzip2", "-c"),
 }
 
+Archiver = Callable[..., AbstractAsyncContextManager[Process]]
+"""Starts git; takes the options of `Git.start`."""
+
 
 @service.rpc()
 async def get_archive(call: Call, request: GetArchiveRequest) -> AsyncIterator[bytes]:
-    """The archive. LFS pointers stay as they are, whatever include_lfs_blobs says."""
+    """The archive. A pointer whose LFS object Rails does not give stays as it is."""
     selection = await select(call.repository.path, call.repository.reader(), request)
     command = Command(
         name="archive",
@@ -41,9 +44,14 @@ async def get_archive(call: Call, request: GetArchiveRequest) -> AsyncIterator[b
         paths=selection.pathspecs,
     )
     async with AsyncExitStack() as stack:
-        processes = await _started(
-            stack, call.app.git, call.repository.git, command, _COMPRESSORS.get(request.format)
-        )
+        config: Config = ()
+        if request.include_lfs_blobs:
+            filtering = call.app.lfs.filtering(
+                request.repository.gl_repository, remote_ip=call.metadata.first("remote_ip")
+            )
+            config = await stack.enter_async_context(filtering)
+        archiver = partial(call.app.git.start, call.repository.git, command, config=config)
+        processes = await _started(stack, call.app.git, archiver, _COMPRESSORS.get(request.format))
         while data := await processes[-1].read(STREAM_BYTES):
             yield data
         # The last one first: when it fails, the one before it only lost its reader.
@@ -52,22 +60,18 @@ async def get_archive(call: Call, request: GetArchiveRequest) -> AsyncIterator[b
 
 
 async def _started(
-    stack: AsyncExitStack,
-    git: Git,
-    repository: GitRepository,
-    command: Command,
-    compressor: tuple[str, ...] | None,
+    stack: AsyncExitStack, git: Git, archiver: Archiver, compressor: tuple[str, ...] | None
 ) -> list[Process]:
     """git, followed by the compressor on a pipe that never passes through us."""
     if compressor is None:
-        return [await stack.enter_async_context(git.start(repository, command))]
+        return [await stack.enter_async_context(archiver())]
     environment = {"PATH": git.settings.environment.get("PATH", os.defpath)}
     argv = [_program(compressor[0], environment["PATH"]), *compressor[1:]]
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb"), os.fdopen(writing, "wb"):
-        archiver = await stack.enter_async_context(git.start(repository, command, stdout=writing))
+        first = await stack.enter_async_context(archiver(stdout=writing))
         program = git.start_program(argv, cwd="/", env=environment, stdin=reading)
-        return [archiver, await stack.enter_async_context(program)]
+        return [first, await stack.enter_async_context(program)]
 
 
 def _program(name: str, path: str) -> str:

@@ -208,6 +208,14 @@ async def test_the_revision_is_echoed_as_it_was_requested(daemon: Daemon, any_fo
         assert first.commit_oid == revision
 
 
+async def test_a_revision_that_is_no_utf8_is_echoed_as_far_as_it_can_be(daemon: Daemon, repo: Repo) -> None:
+    repo.commit("x\n", {"file": b"x"}, ref=b"refs/heads/odd\xff")
+
+    for recursive in (False, True):
+        [entry] = await entries(daemon, repo, revision=b"odd\xff", recursive=recursive)
+        assert (entry.path, entry.commit_oid) == (b"file", "odd\ufffd")
+
+
 def unresolved(revision: bytes) -> GetTreeEntriesError:
     return GetTreeEntriesError(resolve_tree=ResolveRevisionError(revision=revision))
 

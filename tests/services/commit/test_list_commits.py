@@ -112,6 +112,13 @@ async def test_options_mean_what_they_mean_to_git(
     assert await ids(daemon, any_format_repo, "main", **fields) == rev_list(any_format_repo, *flags, "main")
 
 
+async def test_more_revisions_than_a_command_line_holds_are_walked(daemon: Daemon, repo: Repo) -> None:
+    first, second = repo.history(2, ref="refs/heads/main")
+    repo.ref("refs/tags/old", first)
+
+    assert await ids(daemon, repo, *[second] * 60_000, "--not", "--tags") == [second]
+
+
 async def test_time_limits_include_both_ends(daemon: Daemon, repo: Repo) -> None:
     commits = merged(repo)
     limits = {"after": {"seconds": EPOCH + 10}, "before": {"seconds": EPOCH + 20}}

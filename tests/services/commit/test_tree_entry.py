@@ -157,6 +157,17 @@ async def test_the_mode_is_the_stored_one(daemon: Daemon, any_format_repo: Repo)
     assert (zero.mode, zero.type) == (0o40000, TreeEntryResponse.TREE)
 
 
+async def test_an_entry_of_a_very_large_folder_is_found(daemon: Daemon, any_format_repo: Repo) -> None:
+    repo = any_format_repo
+    blob = repo.blob(b"x")
+    tree = repo.raw_tree([("100644", b"%05d" % number, blob) for number in range(4000)])
+    repo.commit("x\n", tree=tree, ref="refs/heads/main")
+
+    [message] = await entry(daemon, repo, b"03999")
+
+    assert message.oid == blob
+
+
 async def test_an_entry_whose_object_is_missing_or_another_is_an_error(daemon: Daemon, repo: Repo) -> None:
     tree = repo.raw_tree([("100644", b"gone", "1" * 40), ("100644", b"tree", repo.tree({}))])
     repo.commit("x\n", tree=tree, ref="refs/heads/main")

@@ -413,17 +413,18 @@ async def test_a_reference_to_a_missing_object_is_listed_while_nobody_needs_the_
             await names(refs, repo, **fields)
 
 
-async def test_many_references_arrive_whole(refs: RefServiceStub, any_format_repo: Repo) -> None:
+@pytest.mark.parametrize("limit", [1024, 4096, 19_999, 20_000])
+async def test_many_references_arrive_whole(refs: RefServiceStub, any_format_repo: Repo, limit: int) -> None:
     repo = any_format_repo
     oid = repo.commit()
     expected = [b"refs/heads/branch-%05d" % number for number in range(20_000)]
     lines = [f"{oid} {name.decode()}\n" for name in expected]
     write(repo, "packed-refs", "# pack-refs with: peeled fully-peeled sorted \n" + "".join(lines))
 
-    responses = await messages(refs, repo, pagination_params=PaginationParameter(limit=19_999))
+    *others, last = await messages(refs, repo, pagination_params=PaginationParameter(limit=limit))
 
-    assert [each.name for message in responses for each in message.references] == expected[:-1]
-    assert len(responses) > 1
-    assert [message.HasField("pagination_cursor") for message in responses] == [False] * (
-        len(responses) - 1
-    ) + [True]
+    found = [each.name for message in (*others, last) for each in message.references]
+    assert found == expected[:limit]
+    assert not any(message.HasField("pagination_cursor") for message in others)
+    assert last.HasField("pagination_cursor") == (limit < len(expected))
+    assert all(message.ByteSize() < 2 * 1024 * 1024 for message in (*others, last))

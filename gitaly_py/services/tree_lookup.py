@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 
 from gitaly_py.git.reading.interface import Reader
-from gitaly_py.git.wire.objects import TreeEntry, parse_tree
+from gitaly_py.git.reading.trees import find_entry
+from gitaly_py.git.wire.objects import ObjectFormat, TreeEntry, parse_tree
 
 _DIRECTORIES = 64
 """Directories kept in memory."""
 
 _LARGE_TREE = 64 * 1024
-"""Bytes of a tree from which parsing it would hold the loop for milliseconds."""
+"""Bytes of a tree from which even looking through it would hold the loop for milliseconds."""
 
 
 class TreeLookup:
@@ -19,16 +20,16 @@ class TreeLookup:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._directories: dict[tuple[bytes, bytes], dict[bytes, TreeEntry]] = {}
+        self._directories: dict[tuple[bytes, bytes], _Directory] = {}
 
     async def find(self, revision: bytes, path: bytes) -> TreeEntry | None:
         """The entry at `path`, or None. Only a plain path names something: neither `./x` nor `a//b` does."""
         if any(part in (b"", b".", b"..") for part in path.split(b"/")):
             return None
         directory, _, name = path.rpartition(b"/")
-        return (await self._directory(revision, directory)).get(name)
+        return (await self._directory(revision, directory)).entry(name)
 
-    async def _directory(self, revision: bytes, path: bytes) -> dict[bytes, TreeEntry]:
+    async def _directory(self, revision: bytes, path: bytes) -> _Directory:
         known = self._directories.get((revision, path))
         if known is None:
             if len(self._directories) >= _DIRECTORIES:
@@ -36,16 +37,36 @@ class TreeLookup:
             known = self._directories[revision, path] = await self._read(revision + b":" + path)
         return known
 
-    async def _read(self, revision: bytes) -> dict[bytes, TreeEntry]:
+    async def _read(self, revision: bytes) -> _Directory:
         tree = await self._reader.read(revision)
-        if tree is None or tree.type != "tree":
-            return {}
-        if len(tree.data) < _LARGE_TREE:
-            entries = parse_tree(tree.data, self._reader.format)
-        else:
-            entries = await asyncio.to_thread(parse_tree, tree.data, self._reader.format)
-        # Of entries with one name, which only a broken tree has, the first one counts.
-        return {entry.name: entry for entry in reversed(entries)}
+        data = tree.data if tree is not None and tree.type == "tree" else b""
+        directory = _Directory(data, self._reader.format)
+        if len(data) >= _LARGE_TREE:
+            await asyncio.to_thread(directory.parse)
+        return directory
+
+
+class _Directory:
+    """A raw tree: searched for one name, parsed for the second, since that takes several times as long."""
+
+    def __init__(self, data: bytes, object_format: ObjectFormat) -> None:
+        self._data = data
+        self._format = object_format
+        self._asked = False
+        self._entries: dict[bytes, TreeEntry] | None = None
+
+    def entry(self, name: bytes) -> TreeEntry | None:
+        """The entry of that name; of several, which only a broken tree has, the first."""
+        if not self._asked and self._entries is None:
+            self._asked = True
+            return find_entry(self._data, name, self._format)
+        return self.parse().get(name)
+
+    def parse(self) -> dict[bytes, TreeEntry]:
+        """All entries by name. Raises MalformedObject."""
+        if self._entries is None:
+            self._entries = {entry.name: entry for entry in reversed(parse_tree(self._data, self._format))}
+        return self._entries
 
 
 def without_slash(path: bytes) -> bytes:

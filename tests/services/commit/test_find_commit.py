@@ -84,6 +84,14 @@ async def test_what_is_no_commit_is_not_found(daemon: Daemon, any_format_repo: R
         assert await commit_of(daemon, repo, revision) is None, revision
 
 
+async def test_a_short_id_of_several_commits_finds_none(daemon: Daemon, any_format_repo: Repo) -> None:
+    found: set[str] = set()
+    while (short := any_format_repo.commit("x\n", tree=any_format_repo.format.empty_tree)[:4]) not in found:
+        found.add(short)
+
+    assert await commit_of(daemon, any_format_repo, short) is None
+
+
 async def test_an_empty_repository_has_no_commit(daemon: Daemon, any_format_repo: Repo) -> None:
     assert await commit_of(daemon, any_format_repo, "HEAD") is None
 

@@ -10,16 +10,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import structlog
 from grpc import StatusCode
 
 from gitaly_py.interceptors.client_metadata import UNKNOWN, auth_version, client_name, deadline_type
 from gitaly_py.interceptors.codes import code_name
 from gitaly_py.rpc.call import Call
 from gitaly_py.rpc.methods import Method
+from gitaly_py.telemetry import logs
 from gitaly_py.telemetry.logs import timestamp
-
-_log = structlog.get_logger("gitaly")
 
 _INFO = {
     StatusCode.OK,
@@ -94,6 +92,7 @@ class AccessLog:
         code = code_name(call.status.code)
         entry = {
             "component": f"gitaly.{'Unary' if unary else 'Stream'}ServerInterceptor",
+            "correlation_id": call.correlation_id,
             "system": "grpc",
             "span.kind": "server",
             "grpc.code": code,
@@ -107,7 +106,7 @@ class AccessLog:
         level = (
             "info" if call.status.code in _INFO else "warning" if call.status.code in _WARNING else "error"
         )
-        getattr(_log, level)(f"finished {'unary' if unary else 'streaming'} call with code {code}", **entry)
+        logs.write(level, f"finished {'unary' if unary else 'streaming'} call with code {code}", entry)
 
 
 def _error_text(call: Call[Any, Any]) -> str:

@@ -36,9 +36,7 @@ class ClientRequests:
 
 
 @lru_cache(maxsize=4096)
-def _series(
-    method: Method, code: StatusCode, client: str, site: str, version: str, deadline: str
-) -> Counter:
+def _series(method: Method, code: StatusCode, client: str, site: str, version: str, deadline: str) -> Counter:
     """The series of these labels; looking it up in the library costs more than counting."""
     return metrics.service_client_requests.labels(
         client,

@@ -17,7 +17,7 @@ from gitaly_py.rpc.methods import Method, methods
 from gitaly_py.rpc.packer import Packer
 from gitaly_py.rpc.service import RepositoryRule, Rpc, Service
 from gitaly_py.rpc.status import Codes, Internal, Status, code_of, during, status_of, text_of
-from gitaly_py.rpc.steps import Steps, Within
+from gitaly_py.rpc.steps import Reporter, Steps, Within
 from gitaly_py.telemetry import fields
 from gitaly_py.telemetry.method import current_method
 
@@ -58,10 +58,11 @@ class Frame(Generic[AppT, RepositoryT]):
     async def serve(self, rpc: Rpc, exchange: Exchange) -> Outcome:
         """Serves one call to its end.
 
-        A cancellation passes through, after the handler and then the steps have ended.
+        A cancellation passes through, after the handler and then the steps have ended. Reporters end after
+        the call. Each call needs a task of its own, since it sets context variables.
         """
-        record, token = fields.opened()
-        labels = current_method.set((rpc.method.service, rpc.method.name))
+        record = fields.opened()
+        current_method.set((rpc.method.service, rpc.method.name))
         call: Call[AppT, RepositoryT] = Call(rpc.method, self._app, exchange, record)
         reporters = [factory(call) for factory in self._steps.reporters]
         response: bytes | None = None
@@ -74,10 +75,8 @@ class Frame(Generic[AppT, RepositoryT]):
         except Exception as error:  # noqa: BLE001 - the border: every error becomes a status here
             call.status = self._status(rpc, call, error)
         finally:
-            for reporter in reversed(reporters):
-                reporter.end()
-            current_method.reset(labels)
-            fields.closed(token)
+            # In the loop's next turn: the client need not wait for logs and metrics.
+            asyncio.get_running_loop().call_soon(_end, reporters)
         return Outcome(call.status, response, tuple(call.trailers))
 
     async def _answer(self, rpc: Rpc, call: Call[AppT, RepositoryT], exchange: Exchange) -> bytes | None:
@@ -111,6 +110,11 @@ class Frame(Generic[AppT, RepositoryT]):
             _log.error("grpc panic", error=text_of(error), method=call.method.path, exc_info=error)
             return Status(StatusCode.INTERNAL, f"panic: {text_of(error)}")
         return status_of(error, *tables, over=self._over(call))
+
+
+def _end(reporters: list[Reporter]) -> None:
+    for reporter in reversed(reporters):
+        reporter.end()
 
 
 def _is_ours(error: Exception, *tables: Codes) -> bool:

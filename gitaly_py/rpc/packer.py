@@ -22,7 +22,7 @@ STREAM_BYTES = 128 * 1024
 """The most that one message of a byte stream carries."""
 
 _TURN_SECONDS = 0.002
-_ITEMS_A_LOOK = 128
+_ITEMS_A_LOOK = 32
 
 
 class First:

@@ -6,7 +6,7 @@ Outside a call every function here does nothing.
 
 from __future__ import annotations
 
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from typing import Any
 
 Fields = dict[str, Any]
@@ -14,15 +14,11 @@ Fields = dict[str, Any]
 _current: ContextVar[Fields | None] = ContextVar("call_fields", default=None)
 
 
-def opened() -> tuple[Fields, Token[Fields | None]]:
-    """Opens a record for the current context; give the token to `closed`."""
+def opened() -> Fields:
+    """Opens a record for the current context, which is that of one call."""
     record: Fields = {}
-    return record, _current.set(record)
-
-
-def closed(token: Token[Fields | None]) -> None:
-    """Ends the record that `opened` began."""
-    _current.reset(token)
+    _current.set(record)
+    return record
 
 
 def add(name: str, value: float) -> None:

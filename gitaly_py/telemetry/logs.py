@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from functools import lru_cache
 from typing import Any, TextIO
 
@@ -29,6 +29,8 @@ _LEVELS = {
     "panic": logging.CRITICAL,
 }
 _MAX_ERROR = 1024
+
+Renderer = Callable[[object, str, MutableMapping[str, Any]], str]
 _PID = os.getpid()
 _PLAIN = re.compile(r"^[a-zA-Z0-9\-._/@^+]+$")
 
@@ -41,6 +43,30 @@ class UnknownLogFormat(ValueError):
         self.name = name
 
 
+class _Output:
+    """Where entries go and how they look there; what `configure` says, for `write` as well."""
+
+    def __init__(self, render: Renderer, level: int, stream: TextIO) -> None:
+        self.render = render
+        self.level = level
+        self.stream = stream
+
+
+_outputs: list[_Output] = []
+
+
+def write(level: str, message: str, entry: dict[str, Any]) -> None:
+    """Writes an entry that needs none of structlog's help.
+
+    The access log has one for each call, for which a bound logger costs as much as all else in it.
+    """
+    for output in _outputs:
+        if _LEVELS[level] >= output.level:
+            entry["event"] = message
+            output.stream.write(output.render(None, level, _complete(None, level, entry)) + "\n")
+            output.stream.flush()
+
+
 def configure(format_name: str = "text", level: str = "info", *, stream: TextIO | None = None) -> None:
     """Sends every log entry of the process to `stream` (standard output by default).
 
@@ -50,15 +76,17 @@ def configure(format_name: str = "text", level: str = "info", *, stream: TextIO 
     renderers = {"": _as_text, "text": _as_text, "json": _as_json}
     if format_name not in renderers:
         raise UnknownLogFormat(format_name)
+    output = _Output(renderers[format_name], _LEVELS.get(level, logging.INFO), stream or sys.stdout)
+    _outputs[:] = [output]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             _complete,
             structlog.processors.format_exc_info,
-            renderers[format_name],
+            output.render,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS.get(level, logging.INFO)),
-        logger_factory=structlog.WriteLoggerFactory(stream or sys.stdout),
+        wrapper_class=structlog.make_filtering_bound_logger(output.level),
+        logger_factory=structlog.WriteLoggerFactory(output.stream),
         cache_logger_on_first_use=True,
     )
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import ssl
 import time
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from typing import Any, NamedTuple
 import grpc
 
 from gitaly_py.config import Config
+from gitaly_py.rpc.credentials import bearer
 
 _OPTIONS = (("grpc.keepalive_time_ms", 20_000), ("grpc.keepalive_permit_without_calls", 1))
 
@@ -53,12 +52,6 @@ def daemon_address(config: Config) -> str:
     if config.listen_addr:
         return f"tcp://{_dialable(config.listen_addr)}"
     return f"tls://{_dialable(config.tls_listen_addr)}" if config.tls_listen_addr else ""
-
-
-def bearer(token: str, now: int) -> str:
-    """The value of `authorization` that proves the knowledge of `token` at `now`, in Unix seconds."""
-    signature = hmac.new(token.encode(), str(now).encode(), hashlib.sha256).hexdigest()
-    return f"Bearer v2.{signature}.{now}"
 
 
 def dial(address: str, token: str) -> grpc.Channel:

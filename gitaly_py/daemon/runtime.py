@@ -58,6 +58,7 @@ class RuntimeDirectory:
         shutil.rmtree(self.path, ignore_errors=True)
 
     def _try_socket(self) -> None:
+        # No socket of the daemon has a longer name.
         path = self.sockets / "tsocket"
         with socket.socket(socket.AF_UNIX) as probe:
             try:

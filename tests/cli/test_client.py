@@ -8,9 +8,10 @@ from pathlib import Path
 import grpc
 import pytest
 
-from gitaly_py.cli.client import UnsupportedAddress, bearer, daemon_address, dial, target_of
+from gitaly_py.cli.client import UnsupportedAddress, daemon_address, dial, target_of
 from gitaly_py.config import parse
 from gitaly_py.pb.server_pb2 import ServerInfoRequest, ServerInfoResponse
+from gitaly_py.rpc.credentials import bearer
 from tests.support.certificates import self_signed
 from tests.support.recording_daemon import RecordingDaemon
 

@@ -50,7 +50,7 @@ class Daemon:
         self._environment = environment or {}
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: grpc.aio.Channel | None = None
-        for folder in (self.storage, self.other_storage, root / "gone", root / "run", root / "bin"):
+        for folder in (self.storage, self.other_storage, root / "run", root / "bin"):
             folder.mkdir(parents=True, exist_ok=True)
         self.config.write_text(self._configuration(extra, tables))
 
@@ -80,6 +80,7 @@ format = "json"
         """Starts the process and waits until it serves."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
         self.log.touch()
+        (self.root / "gone").mkdir(exist_ok=True)
         before = self._starts()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(

@@ -88,7 +88,9 @@ class Rails:
             await answer.until.wait()
         content = _content(answer.body)
         response = web.StreamResponse(status=answer.status, headers=answer.headers)
-        response.content_type, response.charset = answer.content_type, "utf-8"
+        response.content_type = answer.content_type
+        if not isinstance(answer.body, bytes):
+            response.charset = "utf-8"
         response.content_length = len(content) + answer.missing
         await response.prepare(request)
         await response.write(content)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +9,7 @@ from contextlib import asynccontextmanager
 from gitaly_py.git.wire.errors import InvalidReferenceName
 from gitaly_py.git.wire.objects import SHA1, ObjectFormat
 from gitaly_py.git.wire.refnames import validate_reference_name
-from gitaly_py.storage.durable import make_parents, sync_tree, sync_upwards, write_new
+from gitaly_py.storage.durable import make_parents, sync_tree, sync_upwards
 from gitaly_py.storage.errors import (
     AlreadyLocked,
     CreationLocked,
@@ -19,8 +18,10 @@ from gitaly_py.storage.errors import (
     RepositoryExists,
 )
 from gitaly_py.storage.locks import locked
+from gitaly_py.storage.paths import reason_of
 from gitaly_py.storage.repository import Repository
 from gitaly_py.storage.temporary import temporary_directory
+from gitaly_py.storage.threads import to_the_end
 
 DEFAULT_BRANCH = b"main"
 FULL_REPACK_TIMESTAMP = ".gitaly-full-repack-timestamp"
@@ -48,8 +49,7 @@ async def creating(
         else:
             initialise(folder, object_format, branch or DEFAULT_BRANCH)
         yield temporary
-        write_new(os.path.join(folder, FULL_REPACK_TIMESTAMP), b"")
-        await asyncio.to_thread(_publish, folder, repository)
+        await to_the_end(_publish, folder, repository)
 
 
 def initialise(path: str, object_format: ObjectFormat, branch: bytes) -> None:
@@ -80,11 +80,12 @@ def _must_be_absent(path: str) -> None:
     except FileNotFoundError:
         return
     except (OSError, ValueError) as error:
-        raise PreLockStatFailed(str(error)) from error
+        raise PreLockStatFailed(reason_of(error)) from error
     raise RepositoryExists(path)
 
 
 def _publish(folder: str, repository: Repository) -> None:
+    _write(os.path.join(folder, FULL_REPACK_TIMESTAMP), b"")
     parent = os.path.dirname(repository.path)
     make_parents(parent, repository.storage_path)
     try:

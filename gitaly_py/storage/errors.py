@@ -1,15 +1,29 @@
 """What can be wrong with a storage or a repository in it (repository.md A2, A3, A10, A11).
 
 StorageError
- ├─ InvalidRepository
- │   ├─ RepositoryNotSet   ├─ RepositoryPathNotSet  ├─ StorageNameNotSet
- │   └─ StorageNotFound    └─ PathEscapesStorage
- ├─ StorageMissing
- ├─ RepositoryNotFound     ├─ RepositoryNotValid    ├─ GitDirectoryUnreadable
- ├─ ObjectDirectoryNotSet  ├─ ObjectDirectoryEscapes └─ ObjectDirectoryMissing
- ├─ RepositoryExists       ├─ AlreadyLocked
- ├─ InitialBranchInvalid
- └─ RemovalError: RepositoryGone, RepositoryLocked, ConcurrentlyRemoved
+├── InvalidRepository           the address can't be right, whatever is on disk
+│   ├── RepositoryNotSet
+│   ├── RepositoryPathNotSet
+│   ├── StorageNameNotSet
+│   ├── StorageNotFound
+│   └── PathEscapesStorage
+├── StorageMissing
+├── RepositoryNotFound
+├── RepositoryNotValid
+├── GitDirectoryUnreadable      no code of its own
+├── ObjectDirectoryNotSet
+├── ObjectDirectoryEscapes
+├── ObjectDirectoryMissing
+├── AlreadyLocked
+├── PreLockStatFailed           creating
+├── RepositoryExists            creating
+├── InitialBranchInvalid        creating
+├── CreationLocked              creating
+├── RepositoryGone              removing
+├── RemovalLocked               removing
+├── ConcurrentlyRemoved         removing
+├── SizeUnknown
+└── DamagedFile
 """
 
 from __future__ import annotations

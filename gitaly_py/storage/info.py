@@ -181,7 +181,10 @@ def _loose(objects: str) -> ObjectsInfo:
 
 
 def _packs(folder: str) -> ObjectsInfo:
-    sizes = {entry.name: entry.stat(follow_symlinks=False).st_size for entry in _entries(folder)}
+    sizes: dict[str, int] = {}
+    for entry in _entries(folder):
+        with suppress(FileNotFoundError):
+            sizes[entry.name] = entry.stat(follow_symlinks=False).st_size
     packs = {name[:-5]: size for name, size in sizes.items() if _is(name, ".pack")}
     kept = {stem: size for stem, size in packs.items() if f"{stem}.keep" in sizes}
     cruft = {stem: size for stem, size in packs.items() if stem not in kept and f"{stem}.mtimes" in sizes}
@@ -212,7 +215,7 @@ def _last_bitmap(folder: str, prefix: str) -> BitmapInfo | None:
 def _alternates(objects: str) -> AlternatesInfo | None:
     path = os.path.join(objects, "info/alternates")
     try:
-        with open(path) as file:
+        with open(path, encoding="utf-8", errors="replace") as file:
             lines = [line.rstrip("\n") for line in file]
             modified = int(os.fstat(file.fileno()).st_mtime)
     except FileNotFoundError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import posixpath
 import stat
 from collections.abc import Mapping, Sequence
 
@@ -20,6 +19,7 @@ from gitaly_py.storage.errors import (
     StorageNameNotSet,
     StorageNotFound,
 )
+from gitaly_py.storage.paths import clean, is_below, reason_of
 from gitaly_py.storage.repository import Repository
 
 _PARTS = ("objects", "refs", "HEAD")
@@ -83,15 +83,9 @@ class Storages:
         if not os.path.isdir(root):
             raise StorageMissing(root)
         path = clean(f"{root}/{relative_path}")
-        if path != root and not path.startswith(f"{root}/"):
+        if not is_below(path, root):
             raise PathEscapesStorage(relative_path)
         return root, path
-
-
-def clean(path: str) -> str:
-    """Lexical clean-up; unlike normpath, two leading slashes become one."""
-    cleaned = posixpath.normpath(path)
-    return cleaned[1:] if cleaned.startswith("//") else cleaned
 
 
 def check_git_directory(path: str) -> None:
@@ -101,7 +95,7 @@ def check_git_directory(path: str) -> None:
     except FileNotFoundError:
         raise RepositoryNotFound(path) from None
     except (OSError, ValueError) as error:
-        raise GitDirectoryUnreadable(str(error)) from error
+        raise GitDirectoryUnreadable(reason_of(error)) from error
     if not stat.S_ISDIR(found.st_mode):
         raise GitDirectoryUnreadable("not a directory")
     for part in _PARTS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from gitaly_py.storage.errors import AlreadyLocked
 
@@ -20,4 +20,6 @@ def locked(path: str) -> Iterator[None]:
     try:
         yield
     finally:
-        os.unlink(lock)
+        # Whoever removed it by hand wanted it gone.
+        with suppress(FileNotFoundError):
+            os.unlink(lock)

@@ -7,6 +7,7 @@ import os
 from contextlib import suppress
 
 from gitaly_py.storage.errors import SizeUnknown
+from gitaly_py.storage.paths import reason_of
 
 
 async def directory_size(path: str) -> int:
@@ -27,7 +28,7 @@ def scan_size(path: str) -> int:
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise SizeUnknown(str(error)) from error
+            raise SizeUnknown(reason_of(error)) from error
         with entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):

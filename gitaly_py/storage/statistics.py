@@ -9,6 +9,7 @@ import stat
 from dataclasses import dataclass
 
 from gitaly_py.storage.metadata import filesystem_id
+from gitaly_py.storage.paths import is_below
 
 UNKNOWN = "unknown"
 
@@ -23,6 +24,7 @@ _NAMES = {
     "nfs": "NFS",
     "nfs4": "NFS",
     "fuse": "FUSE",
+    "fuseblk": "FUSE",
     "f2fs": "F2FS",
 }
 _ESCAPED = re.compile(r"\\([0-7]{3})")
@@ -76,13 +78,14 @@ def _usage(path: str) -> DiskUsage | None:
 
 
 def _file_system(path: str) -> str:
-    """By the mount that holds the path: Python gives no magic number of a file system."""
-    device = os.stat(path).st_dev
-    wanted = f"{os.major(device)}:{os.minor(device)}"
+    """By the mount that the path lies in: Python gives no magic number of a file system."""
+    real = os.path.realpath(path)
+    found = (0, UNKNOWN)
     with open("/proc/self/mountinfo") as mounts:
         for line in mounts:
             fields, _, rest = line.partition(" - ")
-            if fields.split()[2] == wanted:
-                name = _ESCAPED.sub(lambda match: chr(int(match[1], 8)), rest.split()[0])
-                return _NAMES.get(name.split(".")[0], UNKNOWN)
-    return UNKNOWN
+            point = _ESCAPED.sub(lambda match: chr(int(match[1], 8)), fields.split()[4])
+            # Of two mounts on one point the later hides the earlier.
+            if is_below(real, point.rstrip("/")) and len(point) >= found[0]:
+                found = (len(point), rest.split()[0])
+    return _NAMES.get(found[1].split(".")[0], UNKNOWN)

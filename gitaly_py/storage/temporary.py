@@ -11,7 +11,6 @@ import fcntl
 import hashlib
 import os
 import shutil
-import stat
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterable
@@ -24,13 +23,13 @@ from gitaly_py.storage.durable import make_parents
 _log = structlog.get_logger("gitaly")
 
 MAX_AGE_SECONDS = 7 * 24 * 3600
-_AREA = "+gitaly/tmp"
+AREA = "+gitaly/tmp"
 _LOCK = "+gitaly/tmp.lock"
 
 
 def area(storage_path: str) -> str:
     """The temporary area of a storage, made when it is not there."""
-    path = os.path.join(storage_path, _AREA)
+    path = os.path.join(storage_path, AREA)
     make_parents(path, storage_path)
     return path
 
@@ -53,19 +52,18 @@ def quarantine_prefix(relative_path: str) -> str:
 
 def delete(path: str) -> None:
     """Removes a tree, also where its directories are not writable. What can't be removed is logged."""
-    with suppress(FileNotFoundError):
-        _make_writable(path)
-        shutil.rmtree(path, onerror=_report)
+    _make_writable(path)
+    shutil.rmtree(path, onerror=_report)
 
 
 def _make_writable(path: str) -> None:
-    if not stat.S_ISDIR(os.lstat(path).st_mode):
-        return
-    os.chmod(path, 0o700)
-    with os.scandir(path) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                _make_writable(entry.path)
+    # What can't be made writable fails to be removed, and is reported then.
+    with suppress(OSError):
+        os.chmod(path, 0o700)
+        with os.scandir(path) as entries:
+            folders = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+        for folder in folders:
+            _make_writable(folder)
 
 
 def _report(_: object, path: str, failure: object) -> None:
@@ -93,8 +91,8 @@ class TemporaryAreas:
         """Every hour: removes what is older than a week."""
         before = time.time() - MAX_AGE_SECONDS
         for path in self._paths:
-            with suppress(FileNotFoundError), os.scandir(os.path.join(path, _AREA)) as entries:
-                for entry in entries:
+            for entry in _entries(os.path.join(path, AREA)):
+                with suppress(FileNotFoundError):
                     if entry.stat(follow_symlinks=False).st_mtime < before:
                         _remove(entry)
         _log.info("finished tempdir cleaner walk")
@@ -114,10 +112,17 @@ class TemporaryAreas:
         except BlockingIOError:
             fcntl.flock(lock, fcntl.LOCK_SH)
             return
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                _remove(entry)
+        for entry in _entries(folder):
+            _remove(entry)
         fcntl.flock(lock, fcntl.LOCK_SH)
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except FileNotFoundError:
+        return []
 
 
 def _remove(entry: os.DirEntry[str]) -> None:

@@ -70,7 +70,7 @@ class FileReferences:
         packed = self._packed.current()
         begin, end = packed.span(prefix, after=after, descending=descending)
         for batch in packed.batches(begin, end, descending=descending):
-            if names:
+            if names and len(batch):
                 names = _merge(batch, names, loose, descending=descending)
             if len(batch):
                 yield _reversed(batch) if descending else batch

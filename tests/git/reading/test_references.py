@@ -11,6 +11,7 @@ import pytest
 
 from gitaly_py.git.reading.errors import HeadUnreadable
 from gitaly_py.git.reading.interface import Head, Reader, Reference
+from gitaly_py.git.reading.refs import FileReferences
 from tests.support.repositories import Repo
 
 
@@ -265,6 +266,15 @@ async def test_packed_tags_are_found_without_peeled_values(
     write(repo, "packed-refs", f"{tag} refs/tags/v1\n")
 
     assert [each.name for each in await reader.references_to(oids[0])] == [b"refs/tags/v1"]
+
+
+async def test_malformed_lines_of_packed_refs_are_left_out(sha1: Repo) -> None:
+    write(sha1, "packed-refs", "# pack-refs with: peeled fully-peeled sorted \nnot a line\n")
+    write(sha1, "refs/heads/x", "1" * 40)
+    references = FileReferences(sha1.path, 40)
+
+    assert [name async for batch in references.references() for name in batch.names] == [b"refs/heads/x"]
+    assert references.lookup(b"refs/heads/a") is None
 
 
 async def test_a_reference_to_a_missing_object_is_listed(reader: Reader, repo: Repo) -> None:

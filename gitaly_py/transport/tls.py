@@ -114,14 +114,16 @@ class TLSWire:
         self._closing = True
         self.watch_readable(None)
         self._on_writable = None
-        if self._error is None:
-            # The peer may be gone, which is no matter now.
-            with contextlib.suppress(OSError):
-                self.shutdown_write()
-        if self._unsent and self._error is None:
+        try:
+            self._check()
+            self.shutdown_write()
+        except OSError:
+            self._finish()  # the peer is gone, so nothing can be delivered
+            return
+        if self._unsent:
             self._linger = self._loop.call_later(LINGER_TIMEOUT, self._inner.close)
         else:
-            self._inner.close()
+            self._finish()
 
     def abort(self) -> None:
         """See Wire."""

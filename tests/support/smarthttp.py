@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+import os
+import zlib
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
+import grpc.aio
+
+from gitaly_py.pb.smarthttp_pb2 import PostUploadPackWithSidechannelRequest
+from gitaly_py.pb.smarthttp_pb2_grpc import SmartHTTPServiceStub
+from gitaly_py.transport.client import ClientSidechannel, MultiplexedConnection
+from tests.support.mux import read_all
 from tests.support.repositories import Repo
+
+MessageT = TypeVar("MessageT")
 
 FLUSH = b"0000"
 DELIM = b"0001"
@@ -51,3 +64,83 @@ def pack_of(repo: Repo, *revisions: str) -> bytes:
 def report(answer: bytes) -> list[str]:
     """The lines of a push's report, where it comes without a side band."""
     return [packet.decode().rstrip("\n") for packet in packets(answer) if packet is not None]
+
+
+def stored_blob(repo: Repo, data: bytes) -> str:
+    """Writes a blob without compressing it, for large ones."""
+    whole = b"blob %d\0%s" % (len(data), data)
+    oid = hashlib.new(repo.format.name, whole).hexdigest()
+    path = Path(repo.git_dir, "objects", oid[:2], oid[2:])
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(zlib.compress(whole, 0))
+    return oid
+
+
+def noisy(repo: Repo, size: int) -> str:
+    """A commit on `main` with a file of `size` bytes that can't be compressed."""
+    blob = stored_blob(repo, os.urandom(size))
+    return repo.commit("noise\n", {"noise": ("100644", blob)}, ref="refs/heads/main")
+
+
+def message(request_type: type[MessageT], repo: Repo, **fields: Any) -> MessageT:
+    """A request for `repo`."""
+    return request_type(repository=repo.message, **fields)
+
+
+class Fetched(NamedTuple):
+    """What a fetch over a side channel brought. error: how the call failed, if it did."""
+
+    answer: bytes
+    response: Any
+    error: grpc.aio.AioRpcError | None
+
+
+Talk = Callable[[ClientSidechannel], Awaitable[bytes]]
+
+
+async def fetch_with(
+    connection: MultiplexedConnection,
+    request: PostUploadPackWithSidechannelRequest,
+    talk: Talk,
+    *metadata: tuple[str, str],
+) -> Fetched:
+    """Calls PostUploadPackWithSidechannel; `talk` speaks for the client and returns what it was answered."""
+    answers: list[bytes] = []
+
+    async def callback(channel: ClientSidechannel) -> None:
+        answers.append(await talk(channel))
+
+    stub: Any = SmartHTTPServiceStub(connection.channel())  # type: ignore[no-untyped-call]
+    response, failure = None, None
+    with connection.register(callback) as waiter:
+        try:
+            response = await stub.PostUploadPackWithSidechannel(
+                request, metadata=[waiter.metadata, *metadata], timeout=60
+            )
+        except grpc.aio.AioRpcError as error:
+            failure = error
+        if waiter.called:
+            await waiter.wait()
+    return Fetched(answers[0] if answers else b"", response, failure)
+
+
+def sending(body: bytes) -> Talk:
+    """Speaks as workhorse does: the whole request, its end, and only then the answer."""
+
+    async def talk(channel: ClientSidechannel) -> bytes:
+        await channel.write(body)
+        await channel.close_write()
+        return await read_all(channel)
+
+    return talk
+
+
+def sending_raw(frames: bytes) -> Talk:
+    """Sends bytes that need not be proper frames, and ends its half without saying so."""
+
+    async def talk(channel: ClientSidechannel) -> bytes:
+        await channel._stream.write(frames)
+        channel._stream.close()
+        return await read_all(channel)
+
+    return talk

@@ -21,6 +21,9 @@ from gitaly_py.transport.wire import Buffer, Callback, Wire
 
 BLOCK: Final = 262144  # most that is copied through memory at a time
 PIPE_SIZE: Final = 1 << 20  # unprivileged users may have pipes of up to this size
+BULK_BYTES: Final = 1 << 20  # a pipe that has given this much is bulk: frames get large, not early
+FEW_BYTES: Final = 262144  # less than this of bulk is left to grow for a while
+REST: Final = 0.002  # seconds of that; git writes some 8 KiB at a time, and each frame costs both ends alike
 
 _SPLICE_F_MOVE: Final = 1
 _SPLICE_F_NONBLOCK: Final = 2
@@ -143,9 +146,12 @@ class PipeSource:
         self._poll = select.poll()
         self._poll.register(fd, select.POLLIN)
         self._waiting = False
+        self._resting: asyncio.TimerHandle | None = None
+        self._rested = True
+        self._large = False
         # Not a pipe, or the user's share of pipe memory is used up: a smaller buffer is only slower.
         with contextlib.suppress(OSError):
-            fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
+            self._large = fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_SIZE) >= PIPE_SIZE
 
     @property
     def done(self) -> bool:
@@ -159,17 +165,27 @@ class PipeSource:
         if not filled and self._poll.poll(0):
             filled = self._filled()
             self._ended = not filled
-        return filled
+        # A smaller pipe would be full before the rest is over, and git would stand still.
+        bulk = self._large and self.sent >= BULK_BYTES
+        self._rested = not (bulk and self._rested and 0 < filled < FEW_BYTES)
+        return filled if self._rested else 0
 
     def wait(self, callback: Callback | None) -> None:
         """See Source."""
         loop = asyncio.get_running_loop()
-        if callback is not None:
-            self._waiting = True
-            loop.add_reader(self._fd, self._arrived, callback)
-        elif self._waiting:
+        if self._waiting:
             self._waiting = False
             loop.remove_reader(self._fd)
+        if self._resting is not None:
+            self._resting.cancel()
+            self._resting = None
+        if callback is None:
+            return
+        if self._rested:
+            self._waiting = True
+            loop.add_reader(self._fd, self._arrived, callback)
+        else:
+            self._resting = loop.call_later(REST, callback)
 
     def transfer(self, wire: Wire, length: int) -> int:
         """See Source."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gitaly_py.transport.yamux.driver import Driver
 
 READ_LIMIT: Final = 262144
+GATHER_BYTES: Final = 65536  # pieces are put together up to here; beyond it copying costs more than it saves
 
 
 class Stream:
@@ -225,17 +226,19 @@ class Stream:
         self.wake_reader()
 
     def _taken(self, limit: int) -> bytes:
-        parts = []
-        while self._chunks and limit:
+        """Up to `limit` bytes; small pieces are put together, large ones given as they came."""
+        parts, size = [], 0
+        while self._chunks and size < min(limit, GATHER_BYTES):
             chunk = self._chunks[0]
-            if len(chunk) - self._offset <= limit:
-                parts.append(chunk[self._offset :] if self._offset else chunk)
+            end = self._offset + limit - size
+            part = chunk[self._offset : end] if self._offset or end < len(chunk) else chunk
+            if end < len(chunk):
+                self._offset = end
+            else:
                 self._chunks.popleft()
                 self._offset = 0
-            else:
-                parts.append(chunk[self._offset : self._offset + limit])
-                self._offset += limit
-            limit -= len(parts[-1])
+            parts.append(part)
+            size += len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def _transfer(self, source: Source) -> None:

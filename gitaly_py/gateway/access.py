@@ -54,7 +54,8 @@ class Access:
         """Compares with every token, so that the time taken does not tell which one was nearest."""
         found = None
         for token in self._tokens:
-            same = hmac.compare_digest(token.token.encode(), secret.encode())
+            # Headers may hold bytes that are no UTF-8.
+            same = hmac.compare_digest(token.token.encode(), secret.encode("utf-8", "surrogateescape"))
             if same and token.token and name in (None, token.name):
                 found = token
         return found

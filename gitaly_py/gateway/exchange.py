@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import grpc
 import grpc.aio
 import structlog
-from aiohttp import ClientPayloadError, web
+from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from gitaly_py.config.gateway import GatewayConfig
@@ -40,6 +40,7 @@ class Exchange:
         self.user = user
         self.response = web.StreamResponse(headers=_NO_CACHE)
         self.sent = 0
+        self._body_fault: web.HTTPException | None = None
 
     @classmethod
     def begin(
@@ -74,7 +75,19 @@ class Exchange:
         return self.upstream.metadata(user=self.user, remote_ip=self.request.remote or "")
 
     async def body(self) -> AsyncIterator[bytes]:
-        """The request's body, unpacked, in pieces. Raises HTTPRequestEntityTooLarge, HTTPRequestTimeout."""
+        """The request's body, unpacked, in pieces.
+
+        Raises HTTPRequestEntityTooLarge, HTTPRequestTimeout, HTTPBadRequest. Whatever becomes of such an
+        error in the call that the body is for, it is the answer.
+        """
+        try:
+            async for piece in self._pieces():
+                yield piece
+        except web.HTTPException as fault:
+            self._body_fault = fault
+            raise
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
         limit = self.config.limits.max_body_bytes
         size = 0
         while True:
@@ -83,7 +96,10 @@ class Exchange:
                     piece = await self.request.content.readany()
             except TimeoutError:
                 raise web.HTTPRequestTimeout(text="no data from the client\n") from None
-            except (ClientPayloadError, HttpProcessingError) as error:
+            except (web.RequestPayloadError, HttpProcessingError) as error:
+                # Nothing more can be read of this connection, so the server must not try.
+                self.request.content.feed_eof()
+                self.request.protocol.close()
                 raise web.HTTPBadRequest(text="the request body can't be read\n") from error
             if not piece:
                 return
@@ -107,21 +123,16 @@ class Exchange:
         since = time.monotonic()
         status = 500
         try:
-            async with asyncio.timeout(self.config.limits.request_timeout.seconds or None):
-                response = await handler(self)
+            response = await self._answer(handler)
             status = response.status
             return response
-        except (grpc.aio.AioRpcError, TransportError, Unreachable, TimeoutError) as error:
-            failure = _failure(error)
-            status = failure.status
-            _log.warning("request failed", path=self.request.path, error=_text(error))
-            if self.response.prepared:
-                self._cut()
-                return self.response
-            raise failure from error
         except web.HTTPException as error:
             status = error.status
             raise
+        except ConnectionError:
+            # The client is gone; the number is what other servers log then.
+            status = 499
+            return self.response
         finally:
             _log.info(
                 "request",
@@ -133,6 +144,25 @@ class Exchange:
                 response_bytes=self.sent,
                 duration_ms=round((time.monotonic() - since) * 1000, 3),
             )
+
+    async def _answer(
+        self, handler: Callable[[Exchange], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        try:
+            async with asyncio.timeout(self.config.limits.request_timeout.seconds or None):
+                return await handler(self)
+        except asyncio.CancelledError:
+            # gRPC cancels a call whose requests fail to come.
+            if self._body_fault is None:
+                raise
+            failure = self._body_fault
+        except (grpc.aio.AioRpcError, TransportError, Unreachable, TimeoutError) as error:
+            failure = self._body_fault or _failure(error)
+            _log.warning("request failed", path=self.request.path, error=_text(error))
+        if not self.response.prepared:
+            raise failure
+        self._cut()
+        return self.response
 
     def _cut(self) -> None:
         """Breaks the connection, so that the client does not take half an answer for a whole one."""
@@ -150,9 +180,10 @@ def service_of(request: web.Request) -> str:
 
 def _relative_path(path: str) -> str:
     """The repository's path below its storage. Raises HTTPNotFound for what no repository may be called."""
-    segments = path.split("/")
-    hostile = any(segment in ("", ".", "..") or segment.startswith("+") for segment in segments)
-    if hostile or "\0" in path:
+    *folders, name = path.split("/")
+    hostile = any(segment in ("", ".", "..") or segment.startswith("+") for segment in (*folders, name))
+    inside_another = any(folder.endswith(".git") for folder in folders)
+    if hostile or inside_another or "\0" in path:
         raise web.HTTPNotFound(text="Not Found.\n")
     return path if path.endswith(".git") else f"{path}.git"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import grpc
+import grpc.aio
 from aiohttp import web
 
 from gitaly_py.gateway.exchange import Exchange
@@ -30,8 +32,18 @@ async def fetch(exchange: Exchange) -> web.StreamResponse:
         repository=exchange.repository, git_protocol=exchange.protocol
     )
     with connection.register(relay) as waiter:
-        await stub.PostUploadPackWithSidechannel(request, metadata=[*exchange.metadata(), waiter.metadata])
-        await waiter.wait()
+        try:
+            await stub.PostUploadPackWithSidechannel(
+                request, metadata=[*exchange.metadata(), waiter.metadata]
+            )
+        except grpc.aio.AioRpcError as error:
+            if waiter.called:
+                await waiter.wait()
+            # git has failed, and its answer, which says why, is complete.
+            if error.code() is not grpc.StatusCode.FAILED_PRECONDITION or not exchange.sent:
+                raise
+        else:
+            await waiter.wait()
     if not exchange.response.prepared:
         await exchange.response.prepare(exchange.request)
     await exchange.response.write_eof()

@@ -44,10 +44,17 @@ async def _run(config: GatewayConfig) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     upstream = Upstream(config)
-    runner = web.AppRunner(application(config, upstream), access_log=None, read_bufsize=_READ_BUFFER)
+    runner = web.AppRunner(
+        application(config, upstream),
+        access_log=None,
+        read_bufsize=_READ_BUFFER,
+        # Bounds the wait for the first request of a connection as well as for the next one.
+        keepalive_timeout=config.limits.header_timeout.seconds,
+        shutdown_timeout=_STOP_SECONDS,
+    )
     await runner.setup()
     try:
-        site = web.TCPSite(runner, config.host or None, config.port, shutdown_timeout=_STOP_SECONDS)
+        site = web.TCPSite(runner, config.host or None, config.port)
         await site.start()
         for address in runner.addresses:
             _log.info("listening at address", address=f"{address[0]}:{address[1]}", schema="http")

@@ -28,6 +28,15 @@ class Watched:
         except WireError:
             self.malformed = True
 
+    def end(self) -> None:
+        """The request is complete."""
+        if self.malformed:
+            return
+        try:
+            self._parser.end()
+        except WireError:
+            self.malformed = True
+
 
 def message(counted: Negotiation) -> PackfileNegotiationStatistics:
     """The counts as responses carry them."""

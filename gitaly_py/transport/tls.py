@@ -36,6 +36,7 @@ class TLSWire:
         self._unsent = memoryview(b"")
         self._error: OSError | None = None
         self._buffered = False  # recv has left something in memory, of which the inner wire knows nothing
+        self._called: asyncio.Handle | None = None
         self._closing = False
         self._linger: asyncio.TimerHandle | None = None
         self._on_readable: Callback | None = None
@@ -90,7 +91,7 @@ class TLSWire:
         before, self._on_readable = self._on_readable, callback
         self._inner.watch_readable(None if callback is None else self._readable)
         if before is None and callback is not None and (self._buffered or self._error):
-            self._loop.call_soon(self._readable)
+            self._call_soon()
 
     def watch_writable(self, callback: Callback | None) -> None:
         """See Wire."""
@@ -180,7 +181,15 @@ class TLSWire:
             return
         self._on_readable()
         if self._on_readable is not None and self._buffered:
-            self._loop.call_soon(self._readable)
+            self._call_soon()
+
+    def _call_soon(self) -> None:
+        if self._called is None:
+            self._called = self._loop.call_soon(self._call_reader)
+
+    def _call_reader(self) -> None:
+        self._called = None
+        self._readable()
 
     def _writable(self) -> None:
         try:

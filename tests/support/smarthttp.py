@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import grpc.aio
 
@@ -16,8 +16,6 @@ from gitaly_py.pb.smarthttp_pb2_grpc import SmartHTTPServiceStub
 from gitaly_py.transport.client import ClientSidechannel, MultiplexedConnection
 from tests.support.mux import read_all
 from tests.support.repositories import Repo
-
-MessageT = TypeVar("MessageT")
 
 FLUSH = b"0000"
 DELIM = b"0001"
@@ -66,6 +64,12 @@ def report(answer: bytes) -> list[str]:
     return [packet.decode().rstrip("\n") for packet in packets(answer) if packet is not None]
 
 
+def pack_references(repo: Repo, references: Mapping[str, str]) -> None:
+    """Makes very many references at once, in place of those that were packed before."""
+    lines = (f"{oid} {name}\n" for name, oid in sorted(references.items()))
+    Path(repo.git_dir, "packed-refs").write_text("# pack-refs with: sorted \n" + "".join(lines))
+
+
 def stored_blob(repo: Repo, data: bytes) -> str:
     """Writes a blob without compressing it, for large ones."""
     whole = b"blob %d\0%s" % (len(data), data)
@@ -80,11 +84,6 @@ def noisy(repo: Repo, size: int) -> str:
     """A commit on `main` with a file of `size` bytes that can't be compressed."""
     blob = stored_blob(repo, os.urandom(size))
     return repo.commit("noise\n", {"noise": ("100644", blob)}, ref="refs/heads/main")
-
-
-def message(request_type: type[MessageT], repo: Repo, **fields: Any) -> MessageT:
-    """A request for `repo`."""
-    return request_type(repository=repo.message, **fields)
 
 
 class Fetched(NamedTuple):

@@ -148,6 +148,7 @@ class _Copied:
                 self._sha.update(data)
                 self._watched.receive(data)
                 yield data
+        self._watched.end()
 
     def log(self, sent: int) -> None:
         fields.put("request_sha", self._sha.hexdigest())

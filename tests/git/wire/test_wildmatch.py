@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gitaly_py.git.wire.patterns import ReferencePatterns
+from gitaly_py.git.reading.matching import Patterns
 from gitaly_py.git.wire.wildmatch import Wildmatch, compiled, is_glob
 from tests.support.repositories import ENVIRONMENT, GIT, Repo
 
@@ -112,7 +112,7 @@ def listed_by_git(repo: Repo, *arguments: str) -> list[bytes]:
 
 
 def selected(pattern: str, ignore_case: bool) -> list[bytes]:
-    patterns = ReferencePatterns([pattern.encode()], ignore_case=ignore_case)
+    patterns = Patterns([pattern.encode()], ignore_case=ignore_case)
     return [name for name in NAMES if patterns.matches(name)]
 
 
@@ -167,12 +167,12 @@ def test_patterns_of_tags_cross_slashes(repo: Repo, pattern: str, ignore_case: b
 
 
 def test_several_patterns_are_a_union_and_none_selects_all() -> None:
-    patterns = ReferencePatterns([b"refs/heads", b"refs/*/v1"])
+    patterns = Patterns([b"refs/heads", b"refs/*/v1"])
     assert patterns.matches(b"refs/heads/x")
     assert patterns.matches(b"refs/tags/v1")
     assert not patterns.matches(b"refs/tags/v2")
-    assert ReferencePatterns([]).matches(b"refs/anything")
-    assert not ReferencePatterns([b""]).matches(b"refs/anything")
+    assert Patterns([]).matches(b"refs/anything")
+    assert not Patterns([b""]).matches(b"refs/anything")
 
 
 @pytest.mark.parametrize("star", [b"*", b"**/", b"*a", b"**/*a*/"])

@@ -16,7 +16,7 @@ from gitaly_py.rails.errors import RailsError
 from gitaly_py.rpc.status import Codes
 from gitaly_py.services.transfer import InvalidConfigOption
 from gitaly_py.storage import errors as storage
-from gitaly_py.transport.errors import TransportError
+from gitaly_py.transport.errors import SessionClosed, TransportError
 
 CODES: Codes = {
     GitError: None,
@@ -25,6 +25,8 @@ CODES: Codes = {
     OSError: None,
     RailsError: None,
     RevisionHasNul: StatusCode.INVALID_ARGUMENT,
+    # The client's connection broke: whatever fails for it, the client has hung up.
+    SessionClosed: StatusCode.CANCELLED,
     TransportError: None,
     WireError: None,
     storage.ConcurrentlyRemoved: StatusCode.NOT_FOUND,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import structlog
@@ -16,6 +16,9 @@ from gitaly_py.telemetry import metrics
 from gitaly_py.telemetry.tasks import end_all, spawn
 
 _log = structlog.get_logger("gitaly")
+
+_TIDYING_ROUNDS = 25
+_TIDYING_ROUND_SECONDS = 0.2
 
 _VERSIONS = {"": "v0", "version=1": "v1", "version=2": "v2"}
 
@@ -62,6 +65,27 @@ async def fed(process: Process, source: AsyncIterator[bytes]) -> AsyncIterator[N
         yield
     finally:
         await end_all(tasks)
+
+
+@asynccontextmanager
+async def tidying(process: Process) -> AsyncIterator[None]:
+    """Lets a receive-pack whose push is given up end by itself, for a few seconds at most.
+
+    It removes its quarantine when a helper of it (index-pack, a hook) fails, but leaves it behind when a
+    signal ends it (git 2.39 and later), or when its report is not read.
+    """
+    try:
+        yield
+    except BaseException:
+        for _ in range(_TIDYING_ROUNDS):
+            await process.end_helpers()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_TIDYING_ROUND_SECONDS):
+                    while await process.read():
+                        pass
+                    await process.exited()
+                    break
+        raise
 
 
 async def _feed(process: Process, source: AsyncIterator[bytes]) -> None:

@@ -20,6 +20,7 @@ from gitaly_py.services.transfer import (
     config_options,
     fed,
     protocol_environment,
+    tidying,
 )
 
 _READ_BYTES = 128 * 1024
@@ -75,6 +76,7 @@ async def _receive_pack(call: Call, first: PostReceivePackRequest) -> AsyncItera
                 env={**wiring.env, **protocol_environment(call, first.git_protocol)},
             )
             process = await stack.enter_async_context(start)
+        await stack.enter_async_context(tidying(process))
         yield process
 
 

@@ -6,11 +6,13 @@ With one worker the supervisor calls it directly.
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import structlog
 
 from gitaly_py.config import Config
+from gitaly_py.storage.leftovers import remove_quarantines
 from gitaly_py.storage.metadata import ensure_metadata
 from gitaly_py.storage.temporary import TemporaryAreas
 from gitaly_py.telemetry.tasks import end_all, spawn
@@ -26,6 +28,7 @@ class Coordinator:
         self._paths = {storage.name: storage.path for storage in config.storage}
         self._areas = TemporaryAreas(list(self._paths.values()))
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._stopping = threading.Event()
 
     async def start(self) -> None:
         """Writes missing metadata files and removes what a killed daemon left behind."""
@@ -34,12 +37,18 @@ class Coordinator:
                 await asyncio.to_thread(ensure_metadata, path)
             except OSError as error:
                 _log.error("failed to write storage metadata", storage_name=name, error=str(error))
-        await asyncio.to_thread(self._areas.sweep)
+        abandoned = await asyncio.to_thread(self._areas.sweep)
+        spawn(self._remove_quarantines(abandoned), name="quarantine cleaner", owner=self._tasks)
         spawn(self._clean_hourly(), name="temporary area cleaner", owner=self._tasks)
 
     async def stop(self) -> None:
+        self._stopping.set()
         await end_all(self._tasks)
         self._areas.release()
+
+    async def _remove_quarantines(self, paths: list[str]) -> None:
+        for path in paths:
+            await asyncio.to_thread(remove_quarantines, path, self._stopping)
 
     async def _clean_hourly(self) -> None:
         while True:

@@ -45,11 +45,16 @@ class Endpoint:
         cancels their calls. Returns whether every call finished by itself.
         """
         await self._door.stop()
-        stopping = spawn(self._engine.stop(_FOREVER), name="engine stop", owner=self._tasks)
+        finishing = spawn(self._finish(), name="endpoint stop", owner=self._tasks)
         forced = spawn(force.wait(), name="forced stop", owner=self._tasks)
-        await asyncio.wait({stopping, forced}, timeout=grace, return_when=asyncio.FIRST_COMPLETED)
-        clean = stopping.done()
+        await asyncio.wait({finishing, forced}, timeout=grace, return_when=asyncio.FIRST_COMPLETED)
+        clean = finishing.done()
         forced.cancel()
         await self._door.close()
-        await stopping
+        await finishing
         return clean
+
+    async def _finish(self) -> None:
+        await self._engine.stop(_FOREVER)
+        # What the engine said last is still on its way through the front door.
+        await self._door.wait_closed()

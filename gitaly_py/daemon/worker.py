@@ -85,6 +85,7 @@ class Worker:
 
     async def close(self) -> None:
         """Ends what is left: hooks, readers, git processes."""
+        self._frame.report()
         await self._hooks.close()
         await self._api.close()
         await self._readers.close()

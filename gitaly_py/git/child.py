@@ -12,6 +12,8 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
+import psutil
+
 from gitaly_py.git import accounting
 from gitaly_py.git.errors import CommandFailed
 from gitaly_py.git.pipes import PipeReader
@@ -115,6 +117,15 @@ class Process:
         # A process stuck in a hook or a network helper may not react, and its owner waits for it.
         self._kill_timer = self._loop.call_later(self._grace, self._signal, signal.SIGKILL)
 
+    async def end_helpers(self) -> None:
+        """Sends SIGTERM to what the process has started, not to itself."""
+        helpers = await asyncio.to_thread(_children, self.pid)
+        # A process that is not reaped by now was none other's while its children were looked up.
+        if self.returncode is None:
+            for helper in helpers:
+                with suppress(psutil.NoSuchProcess):
+                    helper.terminate()
+
     async def end(self) -> None:
         """Ends the process if it still runs, and reaps it."""
         self.terminate()
@@ -177,3 +188,9 @@ class Process:
         if self._stderr is not None and not self._stderr.closed:
             self._loop.remove_reader(self._stderr.fd)
             self._stderr.close()
+
+
+def _children(pid: int) -> list[psutil.Process]:
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).children()
+    return []

@@ -24,6 +24,9 @@ from gitaly_py.telemetry.method import current_method
 AppT = TypeVar("AppT")
 RepositoryT = TypeVar("RepositoryT")
 
+REPORT_SECONDS = 0.002
+"""The longest time between the end of a call and its log line and metrics."""
+
 _log = structlog.get_logger("gitaly")
 
 
@@ -48,6 +51,7 @@ class Frame(Generic[AppT, RepositoryT]):
         self._steps = steps
         self._resolve = resolve
         self._codes = codes
+        self._ended: list[list[Reporter]] = []
         self.rpcs: dict[str, Rpc] = {path: rpc for service in services for path, rpc in service.rpcs.items()}
 
     @property
@@ -75,9 +79,21 @@ class Frame(Generic[AppT, RepositoryT]):
         except Exception as error:  # noqa: BLE001 - the border: every error becomes a status here
             call.status = self._status(rpc, call, error)
         finally:
-            # In the loop's next turn: the client need not wait for logs and metrics.
-            asyncio.get_running_loop().call_soon(_end, reporters)
+            self._report_later(reporters)
         return Outcome(call.status, response, tuple(call.trailers))
+
+    def report(self) -> None:
+        """Ends the reporters of the calls that have ended so far."""
+        ended, self._ended = self._ended, []
+        for reporters in ended:
+            for reporter in reversed(reporters):
+                reporter.end()
+
+    def _report_later(self, reporters: list[Reporter]) -> None:
+        """Logs and metrics wait until a few calls have come together, and no client waits for them."""
+        if not self._ended:
+            asyncio.get_running_loop().call_later(REPORT_SECONDS, self.report)
+        self._ended.append(reporters)
 
     async def _answer(self, rpc: Rpc, call: Call[AppT, RepositoryT], exchange: Exchange) -> bytes | None:
         call.first = await _receive(call, exchange)
@@ -110,11 +126,6 @@ class Frame(Generic[AppT, RepositoryT]):
             _log.error("grpc panic", error=text_of(error), method=call.method.path, exc_info=error)
             return Status(StatusCode.INTERNAL, f"panic: {text_of(error)}")
         return status_of(error, *tables, over=self._over(call))
-
-
-def _end(reporters: list[Reporter]) -> None:
-    for reporter in reversed(reporters):
-        reporter.end()
 
 
 def _is_ours(error: Exception, *tables: Codes) -> bool:

@@ -209,7 +209,7 @@ async def test_on_a_hang_up_the_handler_ends_before_the_steps_around_it() -> Non
     serving.cancel()
     with pytest.raises(asyncio.CancelledError):
         await serving
-    await asyncio.sleep(0)
+    frame.report()
     assert order == ["enter", "handler closed", "leave CancelledError", "report CANCELLED"]
 
 

@@ -44,10 +44,9 @@ class Resolver:
             return plain.base.decode("ascii").lower()
         if self._references is None:
             raise Undecided
-        for name in plain.names():
-            reference = self._references.lookup(name)
-            if reference is not None:
-                return reference.oid
+        reference = self._references.first(plain.names())
+        if reference is not None:
+            return reference.oid
         if plain.may_be_short:
             raise Undecided
         return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 
 from gitaly_py.git.reading.errors import HeadUnreadable
 from gitaly_py.git.reading.interface import Head, Holders, Reference, References
@@ -47,6 +47,31 @@ class FileReferences:
             return None
         oid, last = self._followed(name)
         return None if oid is None else Reference(name, oid, None if last == name else last)
+
+    def first(self, names: Sequence[bytes]) -> Reference | None:
+        """The first of some references that exists, as one look at the files finds them.
+
+        All of them are looked for as loose files before packed-refs, for the order that git packs in.
+        """
+        if not is_safe_name(names[-1]):
+            return None
+        loose: list[LooseReference | None] = []
+        for name in names:
+            loose.append(self._loose.read(name))
+            if loose[-1] is not None:
+                break
+        packed = self._packed.current()
+        for name, found in zip(names, loose, strict=False):
+            if found is None:
+                oid = packed.find(name)
+                if oid is not None:
+                    return Reference(name, oid, None)
+            elif found.target is None and found.oid is not None:
+                return Reference(name, found.oid, None)
+            else:
+                # Symbolic or broken: the slow way knows what to do, and goes on behind it.
+                return next(filter(None, map(self.lookup, names)), None)
+        return None
 
     async def head(self) -> Head:
         """See ReferenceReader.head."""

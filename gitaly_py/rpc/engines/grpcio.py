@@ -6,6 +6,7 @@ without a second encoding.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
@@ -45,7 +46,8 @@ class GrpcioEngine:
 
     def __init__(self, frame: Frame[Any, Any], address: str) -> None:
         self._server = grpc.aio.server(options=OPTIONS)
-        self._server.add_generic_rpc_handlers((_Handlers(frame),))
+        self._serving: set[asyncio.Task[Any]] = set()
+        self._server.add_generic_rpc_handlers((_Handlers(frame, self._serving),))
         self._server.add_insecure_port(address)
 
     async def start(self) -> None:
@@ -53,15 +55,21 @@ class GrpcioEngine:
         await self._server.start()
 
     async def stop(self, grace: float) -> None:
-        """Says GOAWAY, lets running calls finish for at most `grace` seconds, then cancels them."""
+        """Says GOAWAY, lets running calls finish for at most `grace` seconds, then cancels them.
+
+        Returns when all of them have ended.
+        """
         await self._server.stop(grace)
+        # The library does not wait for the handlers of calls that were cancelled.
+        while self._serving:
+            await asyncio.wait(self._serving)
 
 
 class _Handlers(grpc.GenericRpcHandler):
     """Finds the handler of a path; every handler is made once, at start."""
 
-    def __init__(self, frame: Frame[Any, Any]) -> None:
-        self._handlers = {path: _bound(frame, rpc) for path, rpc in frame.rpcs.items()}
+    def __init__(self, frame: Frame[Any, Any], serving: set[asyncio.Task[Any]]) -> None:
+        self._handlers = {path: _bound(frame, rpc, serving) for path, rpc in frame.rpcs.items()}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> MethodHandler:
         return self._handlers.get(handler_call_details.method) or _unknown(handler_call_details.method)
@@ -100,13 +108,18 @@ class _StreamExchange(_Exchange):
         return None if message is grpc.aio.EOF else message
 
 
-def _bound(frame: Frame[Any, Any], rpc: Rpc) -> MethodHandler:
+def _bound(frame: Frame[Any, Any], rpc: Rpc, serving: set[asyncio.Task[Any]]) -> MethodHandler:
     streaming_in, streaming_out = rpc.method.client_streaming, rpc.method.server_streaming
     exchange_type = _StreamExchange if streaming_in else _Exchange
 
     async def serve(request: Any, context: Any) -> bytes | None:
         exchange = exchange_type(context, None if streaming_in else request)
-        return await _finish(context, await frame.serve(rpc, exchange))
+        task: Any = asyncio.current_task()
+        serving.add(task)
+        try:
+            return await _finish(context, await frame.serve(rpc, exchange))
+        finally:
+            serving.discard(task)
 
     return _method_handler(serve, streaming_in, streaming_out)
 

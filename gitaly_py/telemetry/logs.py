@@ -87,7 +87,7 @@ def configure(format_name: str = "text", level: str = "info", *, stream: TextIO 
         ],
         wrapper_class=structlog.make_filtering_bound_logger(output.level),
         logger_factory=structlog.WriteLoggerFactory(output.stream),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=False,
     )
 
 

@@ -61,7 +61,7 @@ class Worker:
             codes=CODES,
         )
         self._external = Endpoint(self._frame, runtime.sockets / "engine", connections)
-        self._internal = Endpoint(self._frame, runtime.sockets / "private", connections)
+        self._internal = Endpoint(self._frame, runtime.sockets / "inner", connections)
 
     async def start(self, listeners: list[Listener]) -> None:
         """Serves. Raises the error of whatever can't start: git, hooks, sockets."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+import structlog
 
 from gitaly_py.pb.shared_pb2 import Repository
 from tests.support.daemon import Daemon
@@ -17,6 +18,13 @@ from tests.support.repositories import Repo
 _numbers = itertools.count(1)
 
 NewRepo = Callable[..., Repo]
+
+
+@pytest.fixture(autouse=True)
+def own_logging() -> Iterator[None]:
+    """What one test configures for logs, the next one does not have."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest_asyncio.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from gitaly_py.git.reading.cache import Readers
 from gitaly_py.git.repository import GitRepository
@@ -66,7 +67,9 @@ class Storages:
             raise RepositoryPathNotSet
         root, path = self._located(storage_name, relative_path) if known_storage else ("", "")
         if existing and known_storage:
-            check_git_directory(path)
+            _check_existing(root, path)
+        elif known_storage:
+            _check_root(root)
         git = GitRepository(
             path,
             clean(f"{path}/{object_directory}") if object_directory else None,
@@ -80,12 +83,32 @@ class Storages:
         if not storage_name:
             raise StorageNameNotSet
         root = self.path(storage_name)
-        if not os.path.isdir(root):
-            raise StorageMissing(root)
-        path = clean(f"{root}/{relative_path}")
-        if not is_below(path, root):
+        path = _joined(root, relative_path)
+        if path is None:
+            _check_root(root)
             raise PathEscapesStorage(relative_path)
         return root, path
+
+
+@lru_cache(maxsize=4096)
+def _joined(root: str, relative_path: str) -> str | None:
+    """The path of a repository, None when it leaves the storage."""
+    path = clean(f"{root}/{relative_path}")
+    return path if is_below(path, root) else None
+
+
+def _check_root(root: str) -> None:
+    if not os.path.isdir(root):
+        raise StorageMissing(root)
+
+
+def _check_existing(root: str, path: str) -> None:
+    try:
+        check_git_directory(path)
+    except (RepositoryNotFound, GitDirectoryUnreadable):
+        # The storage comes first; where the repository is, it need not be looked at.
+        _check_root(root)
+        raise
 
 
 def check_git_directory(path: str) -> None:
@@ -99,5 +122,7 @@ def check_git_directory(path: str) -> None:
     if not stat.S_ISDIR(found.st_mode):
         raise GitDirectoryUnreadable("not a directory")
     for part in _PARTS:
-        if not os.path.exists(f"{path}/{part}"):
-            raise RepositoryNotValid(part)
+        try:
+            os.stat(f"{path}/{part}")
+        except OSError:
+            raise RepositoryNotValid(part) from None

@@ -7,7 +7,7 @@ from gitaly_py.services.app import Call
 from gitaly_py.services.checks import revision
 from gitaly_py.services.commit.service import service
 from gitaly_py.services.commit.trailers import trailers_of
-from gitaly_py.services.messages import git_commit, mailmap_of
+from gitaly_py.services.messages import known_commit, mailmap_of
 
 
 @service.rpc(revision("revision"))
@@ -17,7 +17,7 @@ async def find_commit(call: Call, request: FindCommitRequest) -> FindCommitRespo
     found = await reader.read(request.revision + b"^{commit}")
     if found is None:
         return FindCommitResponse()
-    commit = git_commit(found, await mailmap_of(reader))
+    response = FindCommitResponse(commit=known_commit(found, await mailmap_of(reader)))
     if request.trailers:
-        commit.trailers.extend(await trailers_of(call, found))
-    return FindCommitResponse(commit=commit)
+        response.commit.trailers.extend(await trailers_of(call, found))
+    return response

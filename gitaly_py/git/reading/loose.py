@@ -33,6 +33,10 @@ class LooseReferences:
         self._root = os.fsencode(repository_path) + b"/"
         self._value = re.compile(rb"([0-9a-fA-F]{%d})(?:\s|\Z)" % hex_length)
 
+    def is_there(self, name: bytes) -> bool:
+        """Whether there is a file, folder or link of that name; much cheaper than a `read` in vain."""
+        return os.access(self._root + name, os.F_OK, follow_symlinks=False)
+
     def read(self, name: bytes) -> LooseReference | None:
         """The reference of that name, None when there is no file. `name` must be a safe reference name.
 

@@ -57,7 +57,7 @@ class FileReferences:
             return None
         loose: list[LooseReference | None] = []
         for name in names:
-            loose.append(self._loose.read(name))
+            loose.append(self._loose.read(name) if self._loose.is_there(name) else None)
             if loose[-1] is not None:
                 break
         packed = self._packed.current()

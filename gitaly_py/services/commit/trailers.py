@@ -27,6 +27,9 @@ _ODD = re.compile(rb"\0|^#|^Conflicts:\n", re.MULTILINE)
 async def trailers_of(call: Call, commit: GitObject) -> list[CommitTrailer]:
     """The trailers of a raw commit. Raises CommandFailed."""
     parsed = parse_commit(commit.data)
+    if b":" not in parsed.message:
+        # What git takes for a trailer without a colon has no key.
+        return []
     if parsed.encoding or _ODD.search(parsed.message):
         command = Command(name="show", flags=["--no-patch", f"--format={FORMAT}"], args=[commit.oid])
         output = (await call.app.git.run(call.repository.git, command)).check().stdout
@@ -37,8 +40,6 @@ async def trailers_of(call: Call, commit: GitObject) -> list[CommitTrailer]:
 
 def plain_trailers(message: bytes) -> bytes:
     """What FORMAT prints for a message without comments, conflict lists and NUL bytes."""
-    if b":" not in message:
-        return b""
     lines = message.split(b"\n")
     while lines and not lines[-1]:
         lines.pop()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from typing import NoReturn
 
 import click
@@ -20,10 +19,9 @@ from gitaly_py.cli.target import (
 from gitaly_py.config.errors import os_reason
 from gitaly_py.pb.repository_pb2 import CreateRepositoryRequest, RemoveRepositoryRequest
 from gitaly_py.pb.shared_pb2 import OBJECT_FORMAT_SHA1, OBJECT_FORMAT_SHA256
+from gitaly_py.storage.walking import repositories
 
 _FORMATS = {"sha1": OBJECT_FORMAT_SHA1, "sha256": OBJECT_FORMAT_SHA256}
-_PARTS = {"HEAD", "objects", "refs"}
-_INTERNAL = "+gitaly"
 
 
 @click.group("repo", cls=Commands)
@@ -70,19 +68,8 @@ def _list(storage: str, config: str) -> None:
     if not chosen:
         raise Failure(f'storage "{storage}" is not configured')
     for entry in chosen:
-        for path in _repositories(entry.path):
-            click.echo(f"{entry.name}\t{path}")
-
-
-def _repositories(root: str) -> Iterator[str]:
-    """Relative paths of the repositories below `root`, in order; what is in a repository is not looked at."""
-    for folder, folders, files in os.walk(root, onerror=_refuse):
-        if _PARTS.issubset((*folders, *files)):
-            folders.clear()
-            yield os.path.relpath(folder, root)
-        elif folder == root and _INTERNAL in folders:
-            folders.remove(_INTERNAL)
-        folders.sort()
+        for path in repositories(entry.path, _refuse):
+            click.echo(f"{entry.name}\t{os.path.relpath(path, entry.path)}")
 
 
 def _refuse(error: OSError) -> NoReturn:

@@ -1,7 +1,8 @@
 """Temporary areas: `<storage>/+gitaly/tmp`, where nothing outlives the daemon that made it for long.
 
 Each daemon holds a shared lock on `<storage>/+gitaly/tmp.lock` while it runs. One that gets it
-exclusively at start is alone, hence whatever is in the area was left by a daemon that is gone.
+exclusively at start is alone, hence whatever is in the area was left by a daemon that is gone. The file
+has content until the last daemon stops: one that was killed is known by it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _log = structlog.get_logger("gitaly")
 MAX_AGE_SECONDS = 7 * 24 * 3600
 AREA = "+gitaly/tmp"
 _LOCK = "+gitaly/tmp.lock"
+_IN_USE = b"in use\n"
 
 
 def area(storage_path: str) -> str:
@@ -79,13 +81,19 @@ class TemporaryAreas:
         self._paths = sorted({os.path.realpath(path) for path in storage_paths})
         self._locks: list[int] = []
 
-    def sweep(self) -> None:
-        """At start: removes what a killed daemon left, unless another one uses the storage."""
+    def sweep(self) -> list[str]:
+        """At start: removes what a killed daemon left, unless another one uses the storage.
+
+        Returns the paths of the storages whose last daemon was killed.
+        """
+        abandoned = []
         for path in self._paths:
             try:
-                self._sweep_one(path)
+                if self._sweep_one(path):
+                    abandoned.append(path)
             except OSError as error:
                 _log.error("failed to clean temporary area", path=path, error=str(error))
+        return abandoned
 
     def clean(self) -> None:
         """Every hour: removes what is older than a week."""
@@ -100,10 +108,14 @@ class TemporaryAreas:
     def release(self) -> None:
         """At stop: another daemon may take the areas for abandoned."""
         for lock in self._locks:
+            # Whoever is the last one to go leaves no mark.
+            with suppress(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.ftruncate(lock, 0)
             os.close(lock)
         self._locks.clear()
 
-    def _sweep_one(self, path: str) -> None:
+    def _sweep_one(self, path: str) -> bool:
         folder = area(path)
         lock = os.open(os.path.join(path, _LOCK), os.O_CREAT | os.O_RDWR, 0o600)
         self._locks.append(lock)
@@ -111,10 +123,13 @@ class TemporaryAreas:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             fcntl.flock(lock, fcntl.LOCK_SH)
-            return
+            return False
+        abandoned = os.fstat(lock).st_size > 0
         for entry in _entries(folder):
             _remove(entry)
+        os.pwrite(lock, _IN_USE, 0)
         fcntl.flock(lock, fcntl.LOCK_SH)
+        return abandoned
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:

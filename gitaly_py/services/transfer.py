@@ -17,7 +17,8 @@ from gitaly_py.telemetry.tasks import end_all, spawn
 
 _log = structlog.get_logger("gitaly")
 
-_TIDYING_ROUNDS = 25
+_IDLE_SECONDS = 5.0
+_TIDYING_ROUNDS = 5
 _TIDYING_ROUND_SECONDS = 0.2
 
 _VERSIONS = {"": "v0", "version=1": "v1", "version=2": "v2"}
@@ -53,16 +54,53 @@ def config_options(options: Sequence[str]) -> list[tuple[str, str]]:
     return pairs
 
 
+class Feeding:
+    """A request on its way to the standard input of git."""
+
+    def __init__(self, process: Process, source: AsyncIterator[bytes]) -> None:
+        self._process = process
+        self._source = source
+        self._pieces = 0
+        self._ended = asyncio.Event()
+
+    async def run(self) -> None:
+        """Writes until the request ends. What a process that takes no more input would get is dropped."""
+        stdin = self._process.stdin
+        if stdin is None:
+            raise ValueError("the process was started without a pipe to its standard input")
+        try:
+            async for data in self._source:
+                self._pieces += 1
+                with suppress(BrokenPipeError):
+                    await stdin.write(data)
+        finally:
+            stdin.close()
+            self._ended.set()
+
+    async def drained(self) -> None:
+        """Waits until the client has sent everything, or sends nothing for a while.
+
+        Some clients lose an answer that is complete before their request is. Over SSH, requests stay open
+        until the answer ends: this is for HTTP only.
+        """
+        pieces = -1
+        while not self._ended.is_set() and pieces < self._pieces:
+            pieces = self._pieces
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), _IDLE_SECONDS)
+
+
 @asynccontextmanager
-async def fed(process: Process, source: AsyncIterator[bytes]) -> AsyncIterator[None]:
+async def fed(process: Process, source: AsyncIterator[bytes]) -> AsyncIterator[Feeding]:
     """Writes `source` to the standard input of `process` while the block runs, then ends it.
 
     A process that takes no more input is left to say so by its exit status.
     """
     tasks: set[asyncio.Task[Any]] = set()
-    spawn(_feed(process, source), name="feed git", owner=tasks)
+    feeding = Feeding(process, source)
+    spawn(feeding.run(), name="feed git", owner=tasks)
     try:
-        yield
+        yield feeding
     finally:
         await end_all(tasks)
 
@@ -86,16 +124,3 @@ async def tidying(process: Process) -> AsyncIterator[None]:
                     await process.exited()
                     break
         raise
-
-
-async def _feed(process: Process, source: AsyncIterator[bytes]) -> None:
-    stdin = process.stdin
-    if stdin is None:
-        raise ValueError("the process was started without a pipe to its standard input")
-    try:
-        async for data in source:
-            await stdin.write(data)
-    except BrokenPipeError:
-        return
-    finally:
-        stdin.close()

@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
 
+from google.protobuf import text_format
 from google.protobuf.descriptor import FileDescriptor
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.descriptor_pool import Default
 from grpc import StatusCode
 from grpc_reflection.v1alpha import reflection_pb2
@@ -22,11 +24,21 @@ from grpc_reflection.v1alpha.reflection_pb2 import (
 
 from gitaly_py.rpc.methods import methods, methods_of
 from gitaly_py.rpc.service import Service
+from gitaly_py.rpc.status import InvalidArgument
 from gitaly_py.services.app import Call
 
 _V1ALPHA = methods_of(reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"])
 _V1 = [replace(method, service="grpc.reflection.v1.ServerReflection") for method in _V1ALPHA]
 _POOL = Default()
+
+# No library has the file of v1, whose only difference is its package.
+_v1_file = text_format.Parse(
+    text_format.MessageToString(
+        FileDescriptorProto.FromString(reflection_pb2.DESCRIPTOR.serialized_pb)
+    ).replace("v1alpha", "v1"),
+    FileDescriptorProto(),
+)
+_POOL.AddSerializedFile(_v1_file.SerializeToString())
 
 services = [Service(known[0].service, known=known) for known in (_V1, _V1ALPHA)]
 
@@ -34,7 +46,7 @@ services = [Service(known[0].service, known=known) for known in (_V1, _V1ALPHA)]
 async def server_reflection_info(
     call: Call, requests: AsyncIterator[ServerReflectionRequest]
 ) -> AsyncIterator[ServerReflectionResponse]:
-    """One answer a question, in order."""
+    """One answer a question, in order; InvalidArgument for a message that asks nothing."""
     async for request in requests:
         yield _answer(request)
 
@@ -45,6 +57,8 @@ for _service in services:
 
 def _answer(request: ServerReflectionRequest) -> ServerReflectionResponse:
     kind = request.WhichOneof("message_request")
+    if kind is None:
+        raise InvalidArgument("invalid MessageRequest")
     response = ServerReflectionResponse(valid_host=request.host, original_request=request)
     try:
         _ANSWERS[kind](request, response)
@@ -60,7 +74,14 @@ def _by_filename(request: ServerReflectionRequest, response: ServerReflectionRes
 
 
 def _by_symbol(request: ServerReflectionRequest, response: ServerReflectionResponse) -> None:
-    _put_files(response, _POOL.FindFileContainingSymbol(request.file_containing_symbol))
+    symbol = request.file_containing_symbol
+    try:
+        file = _POOL.FindFileContainingSymbol(symbol)
+    except KeyError:
+        # Methods are symbols, too, but not to this library.
+        method: Any = _POOL.FindMethodByName(symbol)
+        file = method.containing_service.file
+    _put_files(response, file)
 
 
 def _by_extension(request: ServerReflectionRequest, response: ServerReflectionResponse) -> None:
@@ -86,7 +107,7 @@ def _list_services(_: ServerReflectionRequest, response: ServerReflectionRespons
     )
 
 
-_ANSWERS: dict[str | None, Callable[[ServerReflectionRequest, ServerReflectionResponse], None]] = {
+_ANSWERS: dict[str, Callable[[ServerReflectionRequest, ServerReflectionResponse], None]] = {
     "file_by_filename": _by_filename,
     "file_containing_symbol": _by_symbol,
     "file_containing_extension": _by_extension,

@@ -36,12 +36,13 @@ async def post_receive_pack(
 ) -> AsyncIterator[bytes]:
     """Takes a push. One that is refused is no error of the call: git reports it in band."""
     first = await anext(requests)
-    async with _receive_pack(call, first) as process, fed(process, _data_of(requests)):
+    async with _receive_pack(call, first) as process, fed(process, _data_of(requests)) as feeding:
         while data := await process.read(_READ_BYTES):
             yield data
         with during("waiting for receive-pack", undecided=StatusCode.FAILED_PRECONDITION):
             await process.exited()
             await process.check()
+        await feeding.drained()
 
 
 @asynccontextmanager

@@ -1,0 +1,92 @@
+"""What fetches and pushes add to the metrics."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from gitaly_py.pb.smarthttp_pb2 import InfoRefsRequest, PostUploadPackWithSidechannelRequest
+from gitaly_py.pb.smarthttp_pb2_grpc import SmartHTTPServiceStub
+from gitaly_py.transport.client import MultiplexedConnection
+from tests.support.daemon import Daemon
+from tests.support.fixtures import repository_in
+from tests.support.metrics import free_port, metrics_when, scrape
+from tests.support.smarthttp import FLUSH, fetch_with, pkt, sending, wants
+
+SERVICE = "gitaly.SmartHTTPService"
+NEGOTIATION = "gitaly_smarthttp_packfile_negotiation_requests_total"
+PORT = free_port()
+
+
+@pytest_asyncio.fixture(scope="module")
+async def measured(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Daemon]:
+    """A daemon whose metrics are at PORT."""
+    extra = f'prometheus_listen_addr = "127.0.0.1:{PORT}"'
+    started = Daemon(tmp_path_factory.mktemp("measured"), extra=extra).start()
+    yield started
+    await started.close_channel()
+    assert started.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("protocol", "version"), [("", "v0"), ("version=1", "v1"), ("version=2", "v2"), ("version=3", "invalid")]
+)
+async def test_protocol_versions_are_counted(measured: Daemon, protocol: str, version: str) -> None:
+    repo = repository_in(measured.storage)
+    repo.history(1, "refs/heads/main")
+    stub: Any = measured.stub(SmartHTTPServiceStub)
+
+    async for _ in stub.InfoRefsUploadPack(InfoRefsRequest(repository=repo.message, git_protocol=protocol)):
+        pass
+
+    found = await scrape(PORT)
+    labels = {"grpc_service": SERVICE, "grpc_method": "InfoRefsUploadPack", "git_protocol": version}
+    assert found.value("gitaly_git_protocol_requests_total", **labels) == 1
+
+
+async def test_features_of_fetches_are_counted(measured: Daemon) -> None:
+    repo = repository_in(measured.storage)
+    commits = repo.history(5, "refs/heads/main")
+    v0 = pkt(f"want {commits[4]} filter shallow\n") + pkt("deepen 3\n") + pkt("filter blob:none\n") + FLUSH
+    v0 += pkt(f"have {commits[0]}\n") + pkt("done\n")
+    v2 = pkt("command=ls-refs\n") + FLUSH
+    request = PostUploadPackWithSidechannelRequest(repository=repo.message)
+    newer = PostUploadPackWithSidechannelRequest(repository=repo.message, git_protocol="version=2")
+
+    async with await MultiplexedConnection.dial(f"unix:{measured.socket}") as connection:
+        for each, body in ((request, v0), (request, wants(commits[4])), (newer, v2)):
+            assert (await fetch_with(connection, each, sending(body))).error is None
+
+    found = await metrics_when(
+        PORT, lambda metrics: metrics.total(NEGOTIATION, git_negotiation_feature="total") == 3
+    )
+    counted = {
+        feature: found.value(NEGOTIATION, git_negotiation_feature=feature)
+        for feature in ("deepen", "filter", "have", "ls-refs", "total")
+    }
+    assert counted == {"deepen": 1, "filter": 1, "have": 1, "ls-refs": 1, "total": 3}
+    assert found.value("gitaly_smarthttp_packfile_negotiation_deepen_sum") == 3
+    assert found.value("gitaly_smarthttp_packfile_negotiation_deepen_bucket", le="2.0") == 0
+    assert found.value("gitaly_smarthttp_packfile_negotiation_deepen_bucket", le="5.0") == 1
+
+
+async def test_git_processes_are_counted_for_their_call(measured: Daemon) -> None:
+    repo = repository_in(measured.storage)
+    oid = repo.history(1, "refs/heads/main")[0]
+    request = PostUploadPackWithSidechannelRequest(repository=repo.message)
+    labels = {
+        "grpc_service": SERVICE,
+        "grpc_method": "PostUploadPackWithSidechannel",
+        "subcmd": "upload-pack",
+    }
+
+    async with await MultiplexedConnection.dial(f"unix:{measured.socket}") as connection:
+        await fetch_with(connection, request, sending(wants(oid)))
+
+    found = await scrape(PORT)
+    assert found.total("gitaly_command_real_seconds_total", **labels, reference_backend="files") > 0
+    assert found.total("gitaly_command_cpu_seconds_total", **labels, mode="user", cmd="git") >= 0
+    assert found.total("gitaly_commands_running", **labels) == 0

@@ -129,10 +129,10 @@ class Exchange:
         except web.HTTPException as error:
             status = error.status
             raise
-        except ConnectionError:
+        except (ConnectionError, asyncio.CancelledError):
             # The client is gone; the number is what other servers log then.
             status = 499
-            return self.response
+            raise
         finally:
             _log.info(
                 "request",

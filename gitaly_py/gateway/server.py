@@ -47,6 +47,8 @@ async def _run(config: GatewayConfig) -> None:
     runner = web.AppRunner(
         application(config, upstream),
         access_log=None,
+        # A client that hangs up ends its call, and git with it.
+        handler_cancellation=True,
         read_bufsize=_READ_BUFFER,
         # Bounds the wait for the first request of a connection as well as for the next one.
         keepalive_timeout=config.limits.header_timeout.seconds,

@@ -29,6 +29,7 @@ class Daemon:
     """One daemon with the storages `default`, `other`, and `gone` whose folder is removed after start.
 
     extra: TOML that goes into the configuration, before its first table. tables: TOML that goes to its end.
+    grace: how long calls may go on after a signal to stop.
     """
 
     def __init__(
@@ -38,10 +39,12 @@ class Daemon:
         extra: str = "",
         tables: str = "",
         token: str = "",
+        grace: str = "5s",
         environment: dict[str, str] | None = None,
     ) -> None:
         self.root = root
         self.token = token
+        self.grace = grace
         self.socket = root / "gitaly.sock"
         self.storage = root / "storage"
         self.other_storage = root / "other"
@@ -60,7 +63,7 @@ class Daemon:
 socket_path = "{self.socket}"
 bin_dir = "{self.root}/bin"
 runtime_dir = "{self.root}/run"
-graceful_restart_timeout = "5s"
+graceful_restart_timeout = "{self.grace}"
 {extra}
 [[storage]]
 name = "default"
@@ -105,6 +108,11 @@ format = "json"
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid
+
+    @property
+    def runs(self) -> bool:
+        """The process was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
 
     @property
     def channel(self) -> grpc.aio.Channel:
@@ -163,8 +171,10 @@ format = "json"
 
     def stop(self) -> int:
         """SIGTERM; the exit status. Kills a daemon that doesn't stop in time."""
-        if self._process is None or self._process.poll() is not None:
-            return -1 if self._process is None else self._process.returncode
+        if self._process is None:
+            return -1
+        if not self.runs:
+            return self._process.returncode
         self.send(signal.SIGTERM)
         try:
             return self.wait()

@@ -6,7 +6,7 @@ import base64
 import http.client
 import os
 import shlex
-import signal
+import socket
 import subprocess
 import sys
 import time
@@ -128,12 +128,31 @@ class Gateway:
             entry for entry in self.entries() if entry["msg"] == "request" and entry["path"] == f"/{path}"
         ]
 
+    def accepts(self) -> bool:
+        """Whether it takes connections."""
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def terminate(self) -> None:
+        """SIGTERM."""
+        assert self._process is not None
+        self._process.terminate()
+
+    def kill(self) -> None:
+        """`kill -9`."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def wait(self) -> int:
+        """The exit status."""
+        assert self._process is not None
+        return self._process.wait(STOP_SECONDS)
+
     def stop(self) -> int:
         """SIGTERM; the exit status."""
-        if self._process is None:
-            return -1
-        self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(STOP_SECONDS)
+        self.terminate()
+        return self.wait()
 
 
 def basic(user: str, password: str | None = None) -> str:

@@ -38,7 +38,13 @@ class Metrics:
     def total(self, name: str, **labels: str) -> float:
         """The sum of the samples that have these labels among theirs."""
         wanted = set(labels.items())
-        return sum(value for (found, having), value in self._values.items() if found == name and wanted <= having)
+        return sum(
+            value for (found, having), value in self._values.items() if found == name and wanted <= having
+        )
+
+    def label_values(self) -> set[str]:
+        """Every value of every label."""
+        return {value for _, having in self._values for _, value in having}
 
     def label_names(self, name: str) -> set[frozenset[str]]:
         """The sets of label names that the samples of a name have."""

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
 import os
 import zlib
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import grpc.aio
+import psutil
 
-from gitaly_py.pb.smarthttp_pb2 import PostUploadPackWithSidechannelRequest
+from gitaly_py.pb.smarthttp_pb2 import PostReceivePackRequest, PostUploadPackWithSidechannelRequest
 from gitaly_py.pb.smarthttp_pb2_grpc import SmartHTTPServiceStub
 from gitaly_py.transport.client import ClientSidechannel, MultiplexedConnection
+from tests.support.daemon import Daemon
 from tests.support.mux import read_all
 from tests.support.repositories import Repo
 
@@ -143,3 +147,58 @@ def sending_raw(frames: bytes) -> Talk:
         return await read_all(channel)
 
     return talk
+
+
+PUSHER: Mapping[str, str] = {"gl_id": "user-7", "gl_username": "rosa", "gl_repository": "project-9"}
+
+
+def begin_push(
+    channel: grpc.aio.Channel,
+    repo: Repo,
+    pieces: Iterable[bytes],
+    *,
+    first: Mapping[str, Any] = PUSHER,
+    rest: asyncio.Future[bytes] | None = None,
+    metadata: Sequence[tuple[str, str]] = (),
+) -> Any:
+    """Begins a PostReceivePack.
+
+    first: the first message's fields. rest: what comes last; the requests stay open until it is there.
+    """
+
+    async def requests() -> AsyncIterator[PostReceivePackRequest]:
+        yield PostReceivePackRequest(repository=repo.message, **first)
+        for piece in pieces:
+            yield PostReceivePackRequest(data=piece)
+        if rest is not None:
+            yield PostReceivePackRequest(data=await rest)
+
+    stub: Any = SmartHTTPServiceStub(channel)  # type: ignore[no-untyped-call]
+    return stub.PostReceivePack(requests(), metadata=[("remote_ip", "10.1.2.3"), *metadata])
+
+
+def creation(
+    repo: Repo, source: Repo, *, capabilities: str = "report-status", noise: int = 50
+) -> tuple[str, bytes]:
+    """A commit that `source` makes, and the body that pushes it to `main` of `repo`."""
+    oid = source.commit("new\n", {"file": os.urandom(noise)})
+    capabilities += f" object-format={repo.format.name}"
+    pack = pack_of(source, oid)
+    return oid, update(repo.format.zero_oid, oid, "refs/heads/main", pack, capabilities=capabilities)
+
+
+def git_processes(daemon: Daemon, repo: Repo) -> list[int]:
+    """The daemon's git processes that work on a repository."""
+    return [child.pid for child in daemon.children() if repo.path in arguments_of(child)]
+
+
+def arguments_of(process: psutil.Process) -> list[str]:
+    """The command line; nothing for a process that is gone."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.cmdline()
+    return []
+
+
+def never() -> asyncio.Future[bytes]:
+    """For requests that stay open."""
+    return asyncio.get_running_loop().create_future()

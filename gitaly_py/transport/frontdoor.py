@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Final
 
 import structlog
@@ -62,6 +62,7 @@ class FrontDoor:
         self._close_timeout = close_timeout
         self._listeners: list[Listener] = []
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._greeting: set[asyncio.Task[Any]] = set()
 
     @property
     def live(self) -> int:
@@ -74,11 +75,12 @@ class FrontDoor:
         self._watch(listener)
 
     async def stop(self) -> None:
-        """Stops accepting; live connections go on."""
+        """Stops accepting; live connections go on, those that have not begun to say what they speak end."""
         listeners, self._listeners = self._listeners, []
         for listener in listeners:
             asyncio.get_running_loop().remove_reader(listener.socket.fileno())
             listener.socket.close()
+        await end_all(self._greeting)
 
     async def wait_closed(self) -> None:
         """Waits until no connection is left."""
@@ -138,10 +140,11 @@ class FrontDoor:
 
     async def _greet(self, wire: Wire, info: ConnectionInfo) -> None:
         deadline = asyncio.get_running_loop().time() + self._handshake_timeout
-        async with _until(deadline):
-            if isinstance(wire, TLSWire):
-                await wire.handshake()
-            first = await receive_exactly(wire, len(MAGIC))
+        with self._as_greeting():
+            async with _until(deadline):
+                if isinstance(wire, TLSWire):
+                    await wire.handshake()
+                first = await receive_exactly(wire, len(MAGIC))
         if first == MAGIC:
             await self._serve_session(wire, info, deadline)
         elif len(first) == len(MAGIC):
@@ -157,8 +160,9 @@ class FrontDoor:
         )
         session.start()
         try:
-            async with _until(deadline):
-                stream = await session.accept()
+            with self._as_greeting():
+                async with _until(deadline):
+                    stream = await session.accept()
             await self._engine(stream, b"", ConnectionInfo(info.kind, info.address, session))
         except asyncio.CancelledError:
             session.abort("connection cut")
@@ -168,6 +172,17 @@ class FrontDoor:
             if session.violation:
                 _log.warning("protocol violation", remote_address=info.address, error=str(session.failure))
         await session.wait_closed()
+
+    @contextlib.contextmanager
+    def _as_greeting(self) -> Iterator[None]:
+        """While the block runs, nothing is lost if this connection ends."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._greeting.add(task)
+        try:
+            yield
+        finally:
+            self._greeting.discard(task)
 
 
 @contextlib.asynccontextmanager

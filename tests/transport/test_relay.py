@@ -66,6 +66,22 @@ def test_a_client_that_has_ended_still_gets_its_answer(run) -> None:
     run(body())
 
 
+@KINDS
+def test_what_a_server_said_last_reaches_a_client_that_still_sends(run, kind) -> None:
+    async def body() -> None:
+        client, server, running = await relayed(kind)
+        await send_all(server, b"last words")
+        server.close()
+        for _ in range(5):
+            await send_all(client, b"more")
+            await settled()
+        assert await receive_exactly(client, 100) == b"last words"
+        client.close()
+        await running
+
+    run(body())
+
+
 def test_a_server_that_does_not_read_holds_the_client_up(run) -> None:
     async def body() -> None:
         client, server, running = await relayed("unix")

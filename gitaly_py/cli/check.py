@@ -11,13 +11,11 @@ import structlog
 from gitaly_py.cli.commands import Failure, usage
 from gitaly_py.config import Config, LoadError, load
 from gitaly_py.config.errors import os_reason
+from gitaly_py.daemon.parts import internal_api_settings
 from gitaly_py.rails.client import InternalApi
 from gitaly_py.rails.errors import InternalApiError, InvalidApiUrl, Refused
 from gitaly_py.rails.push import CheckInfo
-from gitaly_py.rails.settings import InternalApiSettings
 from gitaly_py.telemetry import logs
-
-_DEFAULT_TIMEOUT = 300
 
 _log = structlog.get_logger("gitaly")
 
@@ -48,32 +46,11 @@ def command(ctx: click.Context, config: tuple[str, ...]) -> None:
 
 
 async def _answer(config: Config) -> CheckInfo:
-    api = InternalApi(_settings(config))
+    api = InternalApi(internal_api_settings(config))
     try:
         return await api.check()
     finally:
         await api.close()
-
-
-def _settings(config: Config) -> InternalApiSettings:
-    gitlab, http = config.gitlab, config.gitlab.http_settings
-    return InternalApiSettings(
-        url=gitlab.url,
-        secret=gitlab.secret.encode() if gitlab.secret else _contents(gitlab.secret_file),
-        relative_url_root=gitlab.relative_url_root,
-        read_timeout=http.read_timeout or _DEFAULT_TIMEOUT,
-        user=http.user,
-        password=http.password,
-        ca_file=http.ca_file,
-        ca_path=http.ca_path,
-        client_certificate=config.tls.certificate_path,
-        client_key=config.tls.key_path,
-    )
-
-
-def _contents(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()
 
 
 def _reason(error: OSError | InvalidApiUrl) -> str:

@@ -18,6 +18,7 @@ from gitaly_py.rails.stand_alone import NoInternalApi
 
 _GIT_BINARY = "GITALY_TESTING_GIT_BINARY"
 _NO_HOOKS = "GITALY_TESTING_NO_GIT_HOOKS"
+_READ_SECONDS = 300
 _TRUE = {"1", "t", "T", "true", "TRUE", "True"}
 
 
@@ -36,23 +37,29 @@ def internal_api(config: Config) -> InternalApi | NoInternalApi:
 
     Raises ApiClientError when the secret can't be read.
     """
-    section = config.gitlab
-    if not section.url or os.environ.get(_NO_HOOKS) in _TRUE:
+    if not config.gitlab.url or os.environ.get(_NO_HOOKS) in _TRUE:
         return NoInternalApi()
-    http = section.http_settings
-    return InternalApi(
-        InternalApiSettings(
-            url=section.url,
-            secret=_secret(section.secret, section.secret_file),
-            relative_url_root=section.relative_url_root,
-            read_timeout=http.read_timeout,
-            user=http.user,
-            password=http.password,
-            ca_file=http.ca_file,
-            ca_path=http.ca_path,
-            client_certificate=config.tls.certificate_path,
-            client_key=config.tls.key_path,
-        )
+    try:
+        return InternalApi(internal_api_settings(config))
+    except OSError as error:
+        raise ApiClientError(f"could not create GitLab API client: {error}") from error
+
+
+def internal_api_settings(config: Config) -> InternalApiSettings:
+    """How to reach the Rails app. Raises OSError when the secret can't be read."""
+    section, http = config.gitlab, config.gitlab.http_settings
+    secret = section.secret.encode() if section.secret else Path(section.secret_file).read_bytes()
+    return InternalApiSettings(
+        url=section.url,
+        secret=secret.strip(),
+        relative_url_root=section.relative_url_root,
+        read_timeout=http.read_timeout or _READ_SECONDS,
+        user=http.user,
+        password=http.password,
+        ca_file=http.ca_file,
+        ca_path=http.ca_path,
+        client_certificate=config.tls.certificate_path,
+        client_key=config.tls.key_path,
     )
 
 
@@ -61,12 +68,3 @@ def hooks(
 ) -> HookServer:
     """What pushes are wired to."""
     return HookServer(ReceiveHooks(api, CustomHooks(git, config.hooks.custom_hooks_dir)), str(runtime.path))
-
-
-def _secret(secret: str, path: str) -> bytes:
-    if secret:
-        return secret.strip().encode()
-    try:
-        return Path(path).read_bytes().strip()
-    except OSError as error:
-        raise ApiClientError(f"could not create GitLab API client: {error}") from error

@@ -6,11 +6,17 @@ The descriptors are plain, so that whoever moves bulk data may splice them inste
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 
 READ_SIZE = 64 * 1024
 """What a pipe holds by default: larger reads would not return more."""
+
+_BULK_READ_SIZE = 256 * 1024
+_BULK_PIPE_SIZE = 512 * 1024
+_GATHER_SECONDS = 0.001
 
 _TURNS = 32
 """Reads or writes in a row after which other tasks get their turn, however fast the other end is."""
@@ -111,12 +117,20 @@ class PipeReader(_Pipe):
         return taken
 
     async def batches(self, separator: bytes) -> AsyncIterator[list[bytes]]:
-        """All records, without their separators, as many at a time as have arrived."""
+        """All records, without their separators, as many at a time as have arrived.
+
+        git writes 4 KiB at a time. Once there is much of it, a moment's wait saves hundreds of reads.
+        """
         rest = b""
-        while chunk := await self.read():
+        size = 0
+        self._widen()
+        while chunk := await self.read(_BULK_READ_SIZE):
             *records, rest = (rest + chunk).split(separator)
             if records:
                 yield records
+            size += len(chunk)
+            if size > READ_SIZE and len(chunk) < READ_SIZE:
+                await asyncio.sleep(_GATHER_SECONDS)
         if rest:
             yield [rest]
 
@@ -125,6 +139,11 @@ class PipeReader(_Pipe):
         async for batch in self.batches(separator):
             for record in batch:
                 yield record
+
+    def _widen(self) -> None:
+        """Lets the pipe hold more, where the system grants it, so that a wait does not hold up git."""
+        with suppress(PermissionError):
+            fcntl.fcntl(self._fd, fcntl.F_SETPIPE_SZ, _BULK_PIPE_SIZE)
 
     def receive_now(self, size: int = READ_SIZE) -> bytes | None:
         """What has arrived, without waiting: empty at the end of the stream, None when nothing is there."""

@@ -54,6 +54,10 @@ REQUESTS: Mapping[str, Mapping[str, Any]] = {
     "/gitaly.SmartHTTPService/PostUploadPackWithSidechannel": {},
 }
 
+LOST_STATUS = "Internal error from Core"
+"""What grpc.aio says instead of the server's status when a call ends while its request is being written."""
+ATTEMPTS = 10
+
 CREATING = frozenset({"/gitaly.RepositoryService/CreateRepository"})
 """RPCs whose repository need not exist."""
 
@@ -86,10 +90,14 @@ async def send(
 
     half_close: False leaves a request stream open after the last message.
     """
-    call = begin(channel, method, requests, metadata, half_close=half_close)
-    if method.server_streaming:
-        return [message async for message in call]
-    return [await call]
+    for attempt in range(ATTEMPTS):
+        call = begin(channel, method, requests, metadata, half_close=half_close)
+        try:
+            return [message async for message in call] if method.server_streaming else [await call]
+        except grpc.aio.AioRpcError as error:
+            if error.details() != LOST_STATUS or attempt == ATTEMPTS - 1:
+                raise
+    raise AssertionError("not reached")
 
 
 def begin(

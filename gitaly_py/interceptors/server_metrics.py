@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from functools import cache
 from typing import Any
@@ -19,11 +18,10 @@ from gitaly_py.telemetry import metrics
 class ServerMetrics:
     """Counts a call, its messages and its time."""
 
-    __slots__ = ("_call", "_series", "_since")
+    __slots__ = ("_call", "_series")
 
     def __init__(self, call: Call[Any, Any]) -> None:
         self._call = call
-        self._since = time.monotonic()
         self._series = _series(call.method)
         self._series.started.inc()
 
@@ -32,7 +30,7 @@ class ServerMetrics:
         series.handled[call.status.code].inc()
         series.received.inc(call.messages_received)
         series.sent.inc(call.messages_sent)
-        series.seconds.observe(time.monotonic() - self._since)
+        series.seconds.observe(call.seconds)
 
 
 class _Series:

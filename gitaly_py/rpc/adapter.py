@@ -79,6 +79,7 @@ class Frame(Generic[AppT, RepositoryT]):
         except Exception as error:  # noqa: BLE001 - the border: every error becomes a status here
             call.status = self._status(rpc, call, error)
         finally:
+            call.end()
             self._report_later(reporters)
         return Outcome(call.status, response, tuple(call.trailers))
 

@@ -25,6 +25,8 @@ class Call(Generic[AppT, RepositoryT]):
     """
 
     __slots__ = (
+        "_began",
+        "_ended",
         "app",
         "correlation_id",
         "fields",
@@ -51,6 +53,8 @@ class Call(Generic[AppT, RepositoryT]):
         self.metadata: Metadata = exchange.metadata
         self.peer = exchange.peer
         self.started = time.time()
+        self._began = time.monotonic()
+        self._ended: float | None = None
         self.time_limit = exchange.time_remaining()
         self.fields = fields
         self.first: Message | None = None
@@ -61,6 +65,15 @@ class Call(Generic[AppT, RepositoryT]):
         self.response_bytes = 0
         self.messages_received = 0
         self.messages_sent = 0
+
+    def end(self) -> None:
+        """The call is over; whatever is still to be reported of it does not count into its time."""
+        self._ended = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """How long the call took, or has taken so far."""
+        return (time.monotonic() if self._ended is None else self._ended) - self._began
 
     @property
     def deadline(self) -> float | None:

@@ -235,3 +235,21 @@ async def test_a_step_that_refuses_leaves_those_entered_before_it() -> None:
     outcome, _ = await serve(find_commit_service("x"), FindCommitRequest(), steps=steps)
     assert order == ["enter first", "enter second", "leave first"]
     assert outcome.status.code is StatusCode.NOT_FOUND
+
+
+async def test_the_time_of_a_call_ends_with_the_call_and_not_with_its_report() -> None:
+    seconds: list[float] = []
+
+    class Report:
+        def __init__(self, call: Any) -> None:
+            self.call = call
+
+        def end(self) -> None:
+            seconds.append(self.call.seconds)
+            seconds.append(self.call.seconds)
+
+    frame = frame_of(find_commit_service("abc"), steps=Steps(reporters=(Report,)))
+    exchange = HandMadeExchange([FindCommitRequest(repository=REPOSITORY, revision=b"main")])
+    await frame.serve(frame.rpcs["/gitaly.CommitService/FindCommit"], exchange)
+    frame.report()
+    assert seconds[0] == seconds[1] >= 0

@@ -13,7 +13,6 @@ from grpc import StatusCode
 
 from gitaly_py.rpc.call import Call
 from gitaly_py.rpc.exchange import Exchange, Outcome
-from gitaly_py.rpc.methods import Method, methods
 from gitaly_py.rpc.packer import Packer
 from gitaly_py.rpc.service import RepositoryRule, Rpc, Service
 from gitaly_py.rpc.status import Codes, Internal, Status, code_of, during, status_of, text_of
@@ -53,11 +52,6 @@ class Frame(Generic[AppT, RepositoryT]):
         self._codes = codes
         self._ended: list[list[Reporter]] = []
         self.rpcs: dict[str, Rpc] = {path: rpc for service in services for path, rpc in service.rpcs.items()}
-
-    @property
-    def missing(self) -> list[Method]:
-        """The RPCs of the API that have no handler."""
-        return [method for path, method in methods().items() if path not in self.rpcs]
 
     async def serve(self, rpc: Rpc, exchange: Exchange) -> Outcome:
         """Serves one call to its end.

@@ -16,7 +16,7 @@ from __future__ import annotations
 import enum
 import inspect
 import typing
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
@@ -161,6 +161,3 @@ def _items_field(method: Method, named: str | None) -> str | None:
         return named
     repeated = [field.name for field in method.response.DESCRIPTOR.fields if field.is_repeated]
     return repeated[0] if len(repeated) == 1 else None
-
-
-UnaryHandler = Callable[[Any, Any], Awaitable[Message]]

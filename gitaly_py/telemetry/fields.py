@@ -33,10 +33,3 @@ def put(name: str, value: object) -> None:
     record = _current.get()
     if record is not None:
         record[name] = value
-
-
-def maximum(name: str, value: float) -> None:
-    """Keeps the largest value seen."""
-    record = _current.get()
-    if record is not None and value > record.get(name, 0):
-        record[name] = value

@@ -10,7 +10,6 @@ from typing import ClassVar
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.metrics import MetricWrapperBase
 
 from gitaly_py.telemetry.size_histogram import SizeHistogram
 
@@ -72,11 +71,6 @@ class LatencyHistogram:
 def use_latency_buckets(buckets: Sequence[float]) -> None:
     """Sets the buckets of all latency histograms; called once, before the first call is served."""
     LatencyHistogram.use(buckets)
-
-
-def metric_names() -> set[str]:
-    """The names of all declared metrics, as they are exposed."""
-    return {family.name for family in REGISTRY.collect()}
 
 
 RPC_LABELS = ("grpc_type", "grpc_service", "grpc_method")
@@ -199,5 +193,3 @@ gitlab_api_latency_seconds = LatencyHistogram(
 
 # build
 build_info = gauge("gitlab_build_info", "Always 1; the labels say what runs.", ("version", "git_version"))
-
-Metric = MetricWrapperBase | LatencyHistogram

@@ -6,13 +6,13 @@ from functools import lru_cache
 from typing import Any
 
 from grpc import StatusCode
-from prometheus_client import Counter
 
 from gitaly_py.interceptors.client_metadata import UNKNOWN, auth_version, client_name, deadline_type
 from gitaly_py.interceptors.codes import code_name
 from gitaly_py.rpc.call import Call
 from gitaly_py.rpc.methods import Method
 from gitaly_py.telemetry import metrics
+from gitaly_py.telemetry.call_metrics import CounterSeries
 
 
 class ClientRequests:
@@ -36,7 +36,9 @@ class ClientRequests:
 
 
 @lru_cache(maxsize=4096)
-def _series(method: Method, code: StatusCode, client: str, site: str, version: str, deadline: str) -> Counter:
+def _series(
+    method: Method, code: StatusCode, client: str, site: str, version: str, deadline: str
+) -> CounterSeries:
     """The series of these labels; looking it up in the library costs more than counting."""
     return metrics.service_client_requests.labels(
         client,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
@@ -123,8 +124,11 @@ class InternalApi:
             yield answer.body if answer.status == _OK else None
 
     async def _send(self, endpoint: str, request: Request) -> Response:
-        with metrics.gitlab_api_latency_seconds.labels(endpoint).time():
+        began = time.monotonic()
+        try:
             return await self._http.send(request)
+        finally:
+            metrics.gitlab_api_latency_seconds.labels(endpoint).observe(time.monotonic() - began)
 
 
 @contextmanager

@@ -6,11 +6,11 @@ Call sites import the constant. No label ever comes from user input: no reposito
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from gitaly_py.telemetry.call_metrics import CallCounter, CallHistogram
 from gitaly_py.telemetry.size_histogram import SizeHistogram
 
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -35,53 +35,43 @@ def histogram(name: str, text: str, labels: Sequence[str] = (), *, buckets: Sequ
     return Histogram(name, text, labels, registry=REGISTRY, buckets=buckets)
 
 
-class LatencyHistogram:
-    """A histogram in seconds whose buckets are the operator's `prometheus.grpc_latency_buckets`.
+def call_counter(name: str, text: str, labels: Sequence[str]) -> CallCounter:
+    """A counter that every call updates; `name` ends in `_total`."""
+    return CallCounter(name, text, labels, registry=REGISTRY)
 
-    The buckets are known only once the configuration is read, hence `use_latency_buckets`.
-    """
 
-    _declared: ClassVar[list[LatencyHistogram]] = []
+_latency_histograms: list[CallHistogram] = []
 
-    def __init__(self, name: str, text: str, labels: Sequence[str] = ()) -> None:
-        self._arguments = (name, text, tuple(labels))
-        self._histogram = Histogram(*self._arguments, registry=REGISTRY, buckets=DEFAULT_LATENCY_BUCKETS)
-        self._declared.append(self)
 
-    def rebuild(self, buckets: Sequence[float]) -> None:
-        """Starts over with other buckets."""
-        REGISTRY.unregister(self._histogram)
-        self._histogram = Histogram(*self._arguments, registry=REGISTRY, buckets=buckets)
-
-    def labels(self, *values: str) -> Histogram:
-        """The series of these label values."""
-        return self._histogram.labels(*values)
-
-    def observe(self, seconds: float) -> None:
-        """Records a value of a histogram without labels."""
-        self._histogram.observe(seconds)
-
-    @classmethod
-    def use(cls, buckets: Sequence[float]) -> None:
-        """Rebuilds every latency histogram with `buckets`, forgetting what was observed."""
-        for declared in cls._declared:
-            declared.rebuild(buckets)
+def latency_histogram(name: str, text: str, labels: Sequence[str]) -> CallHistogram:
+    """A histogram in seconds whose buckets are the operator's, see `use_latency_buckets`."""
+    declared = CallHistogram(name, text, labels, registry=REGISTRY, buckets=DEFAULT_LATENCY_BUCKETS)
+    _latency_histograms.append(declared)
+    return declared
 
 
 def use_latency_buckets(buckets: Sequence[float]) -> None:
-    """Sets the buckets of all latency histograms; called once, before the first call is served."""
-    LatencyHistogram.use(buckets)
+    """Sets the buckets of all latency histograms (`prometheus.grpc_latency_buckets`); none disables them.
+
+    Called once, before the first call is served: what was observed before is forgotten.
+    """
+    for declared in _latency_histograms:
+        declared.use_buckets(buckets)
 
 
 RPC_LABELS = ("grpc_type", "grpc_service", "grpc_method")
 
 # gRPC
-grpc_handled = counter("grpc_server_handled_total", "RPCs completed, by code.", (*RPC_LABELS, "grpc_code"))
-grpc_handling_seconds = LatencyHistogram("grpc_server_handling_seconds", "Time to handle an RPC.", RPC_LABELS)
-grpc_msg_received = counter("grpc_server_msg_received_total", "Messages received.", RPC_LABELS)
-grpc_msg_sent = counter("grpc_server_msg_sent_total", "Messages sent.", RPC_LABELS)
-grpc_started = counter("grpc_server_started_total", "RPCs started.", RPC_LABELS)
-service_client_requests = counter(
+grpc_handled = call_counter(
+    "grpc_server_handled_total", "RPCs completed, by code.", (*RPC_LABELS, "grpc_code")
+)
+grpc_handling_seconds = latency_histogram(
+    "grpc_server_handling_seconds", "Time to handle an RPC.", RPC_LABELS
+)
+grpc_msg_received = call_counter("grpc_server_msg_received_total", "Messages received.", RPC_LABELS)
+grpc_msg_sent = call_counter("grpc_server_msg_sent_total", "Messages sent.", RPC_LABELS)
+grpc_started = call_counter("grpc_server_started_total", "RPCs started.", RPC_LABELS)
+service_client_requests = call_counter(
     "gitaly_service_client_requests_total",
     "RPCs completed, by client and code.",
     (
@@ -101,8 +91,13 @@ service_client_requests = counter(
 authentication_errors = counter(
     "gitaly_authentication_errors_total", "Tokens refused, by reason.", ("version", "error")
 )
-authentications = counter("gitaly_authentications_total", "Authentication results.", ("enforced", "status"))
+authentications = call_counter(
+    "gitaly_authentications_total", "Authentication results.", ("enforced", "status")
+)
 connections = counter("gitaly_connections_total", "Connections accepted.", ("type",))
+rpc_connection_faults = counter(
+    "gitaly_rpc_connection_faults_total", "Connections ended for what their clients did.", ("reason",)
+)
 yamux_read_size = SizeHistogram(
     "gitaly_backchannel_yamux_read_size_bytes", "Bytes read at a time from multiplexed connections."
 )
@@ -187,7 +182,7 @@ packfile_negotiation = {
 }
 
 # rails internal API
-gitlab_api_latency_seconds = LatencyHistogram(
+gitlab_api_latency_seconds = latency_histogram(
     "gitaly_gitlab_api_latency_seconds", "Time of calls to the internal API of Rails.", ("endpoint",)
 )
 

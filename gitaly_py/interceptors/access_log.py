@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from grpc import StatusCode
@@ -86,25 +86,41 @@ class AccessLog:
         if not self._wanted:
             return
         call = self._call
-        unary = call.method.kind == "unary"
-        code = code_name(call.status.code)
-        entry = {
-            "component": f"gitaly.{'Unary' if unary else 'Stream'}ServerInterceptor",
-            "correlation_id": call.correlation_id,
-            "system": "grpc",
-            "span.kind": "server",
-            "grpc.code": code,
-            "grpc.time_ms": round(call.seconds * 1000, 3),
-            **_request_fields(call),
-            **_payload_fields(call),
-            **call.fields,
-        }
-        if call.status.code is not StatusCode.OK:
+        entry = _request_fields(call)
+        if call.fields:
+            entry.update(call.fields)
+        code = call.status.code
+        if code is StatusCode.OK:
+            logs.write(entry, _finished_well(call.method))
+        else:
             entry["error"] = _error_text(call)
-        level = (
-            "info" if call.status.code in _INFO else "warning" if call.status.code in _WARNING else "error"
-        )
-        logs.write(level, f"finished {'unary' if unary else 'streaming'} call with code {code}", entry)
+            logs.write(entry, _finished(call.method, code))
+
+
+def _finished(method: Method, code: StatusCode) -> logs.Shared:
+    """What the lines of all calls of a method that end with `code` have in common."""
+    unary = method.kind == "unary"
+    name = code_name(code)
+    level = "info" if code in _INFO else "warning" if code in _WARNING else "error"
+    fields = {
+        "component": f"gitaly.{'Unary' if unary else 'Stream'}ServerInterceptor",
+        "system": "grpc",
+        "span.kind": "server",
+        "grpc.code": name,
+        "grpc.service": method.service,
+        "grpc.method": method.name,
+        "grpc.request.fullMethod": method.path,
+        "grpc.meta.method_type": method.kind,
+        "grpc.meta.method_operation": method.operation,
+        "grpc.meta.method_scope": method.scope,
+    }
+    known = tuple((key, value) for key, value in fields.items() if value != UNKNOWN)
+    return logs.shared(level, f"finished {'unary' if unary else 'streaming'} call with code {name}", known)
+
+
+@cache
+def _finished_well(method: Method) -> logs.Shared:
+    return _finished(method, StatusCode.OK)
 
 
 def _error_text(call: Call[Any, Any]) -> str:
@@ -113,62 +129,52 @@ def _error_text(call: Call[Any, Any]) -> str:
     return _USERINFO.sub(r"\1[FILTERED]@", text) if call.method.name in _REDACTED else text
 
 
-def _payload_fields(call: Call[Any, Any]) -> dict[str, Any]:
-    return {
+def _request_fields(call: Call[Any, Any]) -> dict[str, Any]:
+    only = call.metadata.only
+    fields = {
+        "correlation_id": call.correlation_id,
+        "grpc.start_time": timestamp(call.started),
+        "grpc.time_ms": round(call.seconds * 1000, 3),
         "grpc.request.payload_bytes": call.request_bytes,
         "grpc.response.payload_bytes": call.response_bytes,
     }
-
-
-def _request_fields(call: Call[Any, Any]) -> dict[str, Any]:
-    metadata = call.metadata
-    fields = {
-        "grpc.start_time": timestamp(call.started),
-        "grpc.request.deadline": "" if call.deadline is None else timestamp(call.deadline),
-        "remote_ip": metadata.only("remote_ip"),
-        "user_id": metadata.only("user_id"),
-        "username": metadata.only("username"),
-        "grpc.meta.call_site": metadata.only("call_site"),
-        "grpc.meta.client_name": client_name(metadata),
-        "grpc.meta.auth_version": auth_version(metadata),
+    if call.deadline is not None:
+        fields["grpc.request.deadline"] = timestamp(call.deadline)
+    optional = {
+        "remote_ip": only("remote_ip"),
+        "user_id": only("user_id"),
+        "username": only("username"),
+        "grpc.meta.call_site": only("call_site"),
+        "grpc.meta.client_name": client_name(call.metadata),
+        "grpc.meta.auth_version": auth_version(call.metadata),
         "grpc.meta.deadline_type": deadline_type(call),
         "feature_flags": _enabled_features(call),
     }
-    present = {key: value for key, value in fields.items() if value and value != UNKNOWN}
-    return {**_method_fields(call.method), **present, **_repository_fields(call)}
-
-
-@cache
-def _method_fields(method: Method) -> dict[str, str]:
-    fields = {
-        "grpc.service": method.service,
-        "grpc.method": method.name,
-        "grpc.request.fullMethod": method.path,
-        "grpc.meta.method_type": method.kind,
-        "grpc.meta.method_operation": method.operation,
-        "grpc.meta.method_scope": method.scope,
-    }
-    return {key: value for key, value in fields.items() if value != UNKNOWN}
+    fields.update({key: value for key, value in optional.items() if value and value != UNKNOWN})
+    _add_repository(fields, call)
+    return fields
 
 
 def _enabled_features(call: Call[Any, Any]) -> str:
-    flags = call.metadata.with_prefix(_FEATURE)
-    return " ".join(sorted(name.replace("-", "_") for name, value in flags.items() if value == "true"))
+    return _flag_names(tuple(call.metadata.keys_with(_FEATURE, "true")))
 
 
-def _repository_fields(call: Call[Any, Any]) -> dict[str, str]:
+@lru_cache(maxsize=256)
+def _flag_names(keys: tuple[str, ...]) -> str:
+    """A client sends the same dozens of flags with each of its calls."""
+    return " ".join(sorted(key.removeprefix(_FEATURE).replace("-", "_") for key in keys))
+
+
+def _add_repository(fields: dict[str, Any], call: Call[Any, Any]) -> None:
     repository = call.target
     if repository is None:
-        return {}
+        return
     if call.method.pool:
-        return {
-            "grpc.request.pool.storage": repository.storage_name,
-            "grpc.request.pool.relativePath": repository.relative_path,
-            "grpc.request.pool.sourceProjectPath": repository.gl_project_path,
-        }
-    return {
-        "grpc.request.repoStorage": repository.storage_name,
-        "grpc.request.repoPath": repository.relative_path,
-        "grpc.request.glRepository": repository.gl_repository,
-        "grpc.request.glProjectPath": repository.gl_project_path,
-    }
+        fields["grpc.request.pool.storage"] = repository.storage_name
+        fields["grpc.request.pool.relativePath"] = repository.relative_path
+        fields["grpc.request.pool.sourceProjectPath"] = repository.gl_project_path
+    else:
+        fields["grpc.request.repoStorage"] = repository.storage_name
+        fields["grpc.request.repoPath"] = repository.relative_path
+        fields["grpc.request.glRepository"] = repository.gl_repository
+        fields["grpc.request.glProjectPath"] = repository.gl_project_path

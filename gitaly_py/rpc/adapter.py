@@ -17,7 +17,7 @@ from gitaly_py.rpc.packer import Packer
 from gitaly_py.rpc.service import RepositoryRule, Rpc, Service
 from gitaly_py.rpc.status import Codes, Internal, Status, code_of, during, status_of, text_of
 from gitaly_py.rpc.steps import Reporter, Steps, Within
-from gitaly_py.telemetry import fields
+from gitaly_py.telemetry import fields, logs
 from gitaly_py.telemetry.method import current_method
 
 AppT = TypeVar("AppT")
@@ -68,21 +68,29 @@ class Frame(Generic[AppT, RepositoryT]):
             async with Within(self._steps.admission, call):
                 response = await self._answer(rpc, call, exchange)
         except asyncio.CancelledError:
-            call.status = Status(self._over(call) or StatusCode.CANCELLED, "context canceled")
+            call.status = Status(_over(exchange) or StatusCode.CANCELLED, "context canceled")
             raise
         except Exception as error:  # noqa: BLE001 - the border: every error becomes a status here
-            call.status = self._status(rpc, call, error)
+            call.status = self._status(rpc, call, error, over=_over(exchange))
         finally:
             call.end()
             self._report_later(reporters)
         return Outcome(call.status, response, tuple(call.trailers))
 
     def report(self) -> None:
-        """Ends the reporters of the calls that have ended so far."""
+        """Ends the reporters of the calls that have ended so far.
+
+        Those after one that raises (a full disk under the log) still end; the error goes to the event
+        loop's exception handler.
+        """
         ended, self._ended = self._ended, []
-        for reporters in ended:
-            for reporter in reversed(reporters):
-                reporter.end()
+        ends = [reporter.end for reporters in ended for reporter in reversed(reporters)]
+        for end in (*ends, logs.flush):
+            try:
+                end()
+            except Exception as error:  # noqa: BLE001 - nobody waits for a report but the loop
+                failure = {"message": "reporting a call failed", "exception": error}
+                asyncio.get_running_loop().call_exception_handler(failure)
 
     def _report_later(self, reporters: list[Reporter]) -> None:
         """Logs and metrics wait until a few calls have come together, and no client waits for them."""
@@ -112,19 +120,23 @@ class Frame(Generic[AppT, RepositoryT]):
         for check in rpc.late_checks:
             check(first)
 
-    def _over(self, call: Call[AppT, RepositoryT]) -> StatusCode | None:
-        return StatusCode.DEADLINE_EXCEEDED if call.past_deadline else None
-
-    def _status(self, rpc: Rpc, call: Call[AppT, RepositoryT], error: Exception) -> Status:
+    def _status(
+        self, rpc: Rpc, call: Call[AppT, RepositoryT], error: Exception, *, over: StatusCode | None
+    ) -> Status:
         tables = (rpc.codes, self._codes)
         if code_of(error, *tables) is None and not _is_ours(error, *tables):
             _log.error("grpc panic", error=text_of(error), method=call.method.path, exc_info=error)
             return Status(StatusCode.INTERNAL, f"panic: {text_of(error)}")
-        return status_of(error, *tables, over=self._over(call))
+        return status_of(error, *tables, over=over)
 
 
 def _is_ours(error: Exception, *tables: Codes) -> bool:
     return any(base in table for table in tables for base in type(error).__mro__)
+
+
+def _over(exchange: Exchange) -> StatusCode | None:
+    remaining = exchange.time_remaining()
+    return StatusCode.DEADLINE_EXCEEDED if remaining is not None and remaining <= 0 else None
 
 
 async def _receive(call: Call[Any, Any], exchange: Exchange) -> Message | None:

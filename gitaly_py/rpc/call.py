@@ -81,11 +81,6 @@ class Call(Generic[AppT, RepositoryT]):
         return None if self.time_limit is None else self.started + self.time_limit
 
     @property
-    def past_deadline(self) -> bool:
-        deadline = self.deadline
-        return deadline is not None and time.time() >= deadline
-
-    @property
     def target(self) -> Any | None:
         """The Repository message that the request names, as the client sent it."""
         return None if self.first is None else self.method.target_of(self.first)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from gitaly_py.rpc.status import Status
+
+Value = str | bytes | tuple[str | bytes, ...]
+"""One value, or a tuple of several; those of `-bin` keys are bytes."""
 
 
 class Metadata:
@@ -14,48 +17,55 @@ class Metadata:
 
     __slots__ = ("_values",)
 
-    def __init__(self, pairs: Sequence[tuple[str, str | bytes]]) -> None:
-        values: dict[str, list[str | bytes]] = {}
+    def __init__(self, values: Mapping[str, Value]) -> None:
+        self._values = values
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[str, str | bytes]]) -> Metadata:
+        """Puts the values of each key together."""
+        values: dict[str, Value] = {}
         for key, value in pairs:
-            values.setdefault(key, []).append(value)
-        self._values: Mapping[str, list[str | bytes]] = values
+            values[key] = (*_several(values[key]), value) if key in values else value
+        return cls(values)
 
     def all(self, key: str) -> list[str]:
         """Every value of `key`, in order."""
-        return [_text(value) for value in self._values.get(key, ())]
+        return [_text(value) for value in _several(self._values.get(key, ()))]
 
     def first(self, key: str, default: str = "") -> str:
         """The first value of `key`."""
-        values = self._values.get(key)
-        return _text(values[0]) if values else default
+        value = self._values.get(key, default)
+        return value if isinstance(value, str) else _text(_several(value)[0])
 
     def last(self, key: str, default: str = "") -> str:
         """The last value of `key`."""
-        values = self._values.get(key)
-        return _text(values[-1]) if values else default
+        value = self._values.get(key, default)
+        return value if isinstance(value, str) else _text(_several(value)[-1])
 
     def only(self, key: str) -> str:
         """The value of `key` if it has exactly one, else an empty text (daemon.md 4.2)."""
-        values = self._values.get(key)
-        return _text(values[0]) if values and len(values) == 1 else ""
+        value = self._values.get(key, "")
+        return "" if isinstance(value, tuple) else _text(value)
 
     def binary(self, key: str) -> bytes:
         """The first value of a `-bin` key."""
-        values = self._values.get(key)
-        if not values:
-            return b""
-        return values[0] if isinstance(values[0], bytes) else values[0].encode()
+        value = _several(self._values.get(key, b""))[0]
+        return value if isinstance(value, bytes) else value.encode()
 
-    def with_prefix(self, prefix: str) -> dict[str, str]:
-        """The first value of each key that begins with `prefix`, by the rest of the key."""
-        return {
-            key[len(prefix) :]: _text(values[0])
-            for key, values in self._values.items()
-            if key.startswith(prefix)
-        }
+    def keys_with(self, prefix: str, value: str) -> list[str]:
+        """The keys that begin with `prefix` and have `value` as their first value."""
+        return [
+            key
+            for key, found in self._values.items()
+            if key.startswith(prefix) and (found == value or self.first(key) == value)
+        ]
 
     def __contains__(self, key: str) -> bool:
         return key in self._values
+
+
+def _several(value: Value) -> tuple[str | bytes, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _text(value: str | bytes) -> str:
@@ -73,7 +83,11 @@ class Exchange(Protocol):
         """Seconds until the call's deadline, None without one."""
 
     async def receive(self) -> bytes | None:
-        """The next request message, None after the client's half-close."""
+        """The next request message, None after the client's half-close.
+
+        A request that was cut off never ends so: its handler is cancelled, lest it take half a request for
+        a whole one. Raises an RpcError for a message that can't be taken.
+        """
 
     async def send(self, message: bytes) -> None:
         """Sends a response message; waits while the client does not read."""

@@ -12,8 +12,9 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import MutableMapping
 from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import Any, TextIO
 
 import structlog
@@ -30,7 +31,6 @@ _LEVELS = {
 }
 _MAX_ERROR = 1024
 
-Renderer = Callable[[object, str, MutableMapping[str, Any]], str]
 _PID = os.getpid()
 _PLAIN = re.compile(r"^[a-zA-Z0-9\-._/@^+]+$")
 
@@ -46,8 +46,9 @@ class UnknownLogFormat(ValueError):
 class _Output:
     """Where entries go and how they look there; what `configure` says, for `write` as well."""
 
-    def __init__(self, render: Renderer, level: int, stream: TextIO) -> None:
-        self.render = render
+    def __init__(self, as_json: bool, level: int, stream: TextIO) -> None:
+        self.as_json = as_json
+        self.render = _as_json if as_json else _as_text
         self.level = level
         self.stream = stream
 
@@ -55,16 +56,46 @@ class _Output:
 _outputs: list[_Output] = []
 
 
-def write(level: str, message: str, entry: dict[str, Any]) -> None:
-    """Writes an entry that needs none of structlog's help.
+class Shared:
+    """Fields that many entries have in common, rendered once."""
 
-    The access log has one for each call, for which a bound logger costs as much as all else in it.
+    __slots__ = ("fields", "fragments")
+
+    def __init__(self, fields: dict[str, Any]) -> None:
+        self.fields = fields
+        self.fragments = tuple(_fragment(key, value) for key, value in sorted(fields.items()))
+
+
+@lru_cache(maxsize=4096)
+def shared(level: str, message: str, fields: tuple[tuple[str, str], ...]) -> Shared:
+    """Everything of an entry that is known beforehand."""
+    return Shared({**dict(fields), "level": level, "msg": message, "pid": _PID})
+
+
+def write(entry: dict[str, Any], known: Shared) -> None:
+    """Writes an entry of `known` fields and those of `entry`, with as little work as can be.
+
+    The access log has one for each call, for which a bound logger costs as much as all else in it. What
+    is written appears with the next `flush`.
     """
     for output in _outputs:
-        if _LEVELS[level] >= output.level:
-            entry["event"] = message
-            output.stream.write(output.render(None, level, _complete(None, level, entry)) + "\n")
-            output.stream.flush()
+        if _LEVELS[known.fields["level"]] < output.level:
+            continue
+        entry["time"] = timestamp(time.time()) + "Z"
+        _shorten_error(entry)
+        if output.as_json:
+            # Sorted by key, since no key is another's beginning with less than a quotation mark behind it.
+            fragments = [*known.fragments, *[_fragment(key, value) for key, value in entry.items()]]
+            fragments.sort()
+            output.stream.write("{" + ", ".join(fragments) + "}\n")
+        else:
+            output.stream.write(_as_text(None, "", {**known.fields, **entry}) + "\n")
+
+
+def flush() -> None:
+    """Lets go of what was written."""
+    for output in _outputs:
+        output.stream.flush()
 
 
 def configure(format_name: str = "text", level: str = "info", *, stream: TextIO | None = None) -> None:
@@ -73,10 +104,9 @@ def configure(format_name: str = "text", level: str = "info", *, stream: TextIO 
     format_name: `text` (also when empty) or `json`; level: a logrus level name, `info` when unknown.
     Raises UnknownLogFormat.
     """
-    renderers = {"": _as_text, "text": _as_text, "json": _as_json}
-    if format_name not in renderers:
+    if format_name not in ("", "text", "json"):
         raise UnknownLogFormat(format_name)
-    output = _Output(renderers[format_name], _LEVELS.get(level, logging.INFO), stream or sys.stdout)
+    output = _Output(format_name == "json", _LEVELS.get(level, logging.INFO), stream or sys.stdout)
     _outputs[:] = [output]
     structlog.configure(
         processors=[
@@ -108,11 +138,15 @@ def _complete(_: object, level: str, entry: MutableMapping[str, Any]) -> Mutable
     entry["level"] = {"warn": "warning", "critical": "fatal"}.get(level, level)
     entry["time"] = timestamp(time.time()) + "Z"
     entry["pid"] = _PID
+    _shorten_error(entry)
+    return entry
+
+
+def _shorten_error(entry: MutableMapping[str, Any]) -> None:
     error = entry.get("error")
     if error is not None:
         text = str(error)
         entry["error"] = text if len(text) <= _MAX_ERROR else text[:_MAX_ERROR] + "... (truncated)"
-    return entry
 
 
 def _as_json(_: object, __: str, entry: MutableMapping[str, Any]) -> str:
@@ -124,6 +158,12 @@ def _printable(value: object) -> str:
 
 
 _encode = json.JSONEncoder(sort_keys=True, default=_printable, ensure_ascii=False).encode
+
+
+def _fragment(key: str, value: object) -> str:
+    if isinstance(value, str):
+        return f'"{key}": {encode_basestring(value)}'
+    return f'"{key}": {value}' if type(value) is int else f'"{key}": {_encode(value)}'
 
 
 def _as_text(_: object, __: str, entry: MutableMapping[str, Any]) -> str:

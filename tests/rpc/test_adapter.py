@@ -253,3 +253,32 @@ async def test_the_time_of_a_call_ends_with_the_call_and_not_with_its_report() -
     await frame.serve(frame.rpcs["/gitaly.CommitService/FindCommit"], exchange)
     frame.report()
     assert seconds[0] == seconds[1] >= 0
+
+
+async def test_a_report_that_fails_costs_no_other_and_is_told_to_the_loop() -> None:
+    reported: list[str] = []
+    failures: list[dict[str, Any]] = []
+
+    class Failing:
+        def __init__(self, call: Any) -> None:
+            self.call = call
+
+        def end(self) -> None:
+            reported.append(self.call.first.revision.decode())
+            raise OSError("No space left on device")
+
+    class After(Failing):
+        def end(self) -> None:
+            reported.append("after " + self.call.first.revision.decode())
+
+    frame = frame_of(find_commit_service("abc"), steps=Steps(reporters=(After, Failing)))
+    for name in (b"one", b"two"):
+        exchange = HandMadeExchange([FindCommitRequest(repository=REPOSITORY, revision=name)])
+        await frame.serve(frame.rpcs["/gitaly.CommitService/FindCommit"], exchange)
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, failure: failures.append(failure))
+    frame.report()
+    loop.set_exception_handler(None)
+
+    assert reported == ["one", "after one", "two", "after two"]
+    assert [str(failure["exception"]) for failure in failures] == ["No space left on device"] * 2

@@ -25,7 +25,7 @@ class HandMadeExchange:
         metadata: Iterable[tuple[str, str | bytes]] = (),
         deadline: float | None = None,
     ) -> None:
-        self.metadata = Metadata(list(metadata))
+        self.metadata = Metadata.of(metadata)
         self.peer = "unix-abstract:test"
         self.sent: list[bytes] = []
         self.reading = asyncio.Event()

@@ -22,7 +22,6 @@ from gitaly_py.rpc.service import Rpc
 MAX_RECEIVED_MESSAGE = 4 * 1024 * 1024
 
 OPTIONS: tuple[tuple[str, Any], ...] = (
-    ("grpc.max_receive_message_length", MAX_RECEIVED_MESSAGE),
     ("grpc.max_send_message_length", -1),
     # Rails sends dozens of feature flags with each call, far beyond the library's default of 8 KiB.
     ("grpc.max_metadata_size", 16 * 1024 * 1024),
@@ -40,12 +39,17 @@ MethodHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 _DETAILS = "grpc-status-details-bin"
 
+_PASSING_SECONDS = 0.01
+
 
 class GrpcioEngine:
     """Serves a frame with grpc.aio on `address` (a `unix:` target in a private folder)."""
 
-    def __init__(self, frame: Frame[Any, Any], address: str) -> None:
-        self._server = grpc.aio.server(options=OPTIONS)
+    def __init__(
+        self, frame: Frame[Any, Any], address: str, *, max_message: int = MAX_RECEIVED_MESSAGE
+    ) -> None:
+        received = ("grpc.max_receive_message_length", max_message)
+        self._server = grpc.aio.server(options=(*OPTIONS, received))
         self._serving: set[asyncio.Task[Any]] = set()
         self._server.add_generic_rpc_handlers((_Handlers(frame, self._serving),))
         self._server.add_insecure_port(address)
@@ -83,7 +87,7 @@ class _Exchange:
     def __init__(self, context: Any, request: bytes | None) -> None:
         self._context = context
         self._request = request
-        self.metadata = Metadata(context.invocation_metadata())
+        self.metadata = Metadata.of(context.invocation_metadata())
         self.peer: str = context.peer()
 
     def time_remaining(self) -> float | None:
@@ -101,20 +105,39 @@ class _Exchange:
 class _StreamExchange(_Exchange):
     """One RPC whose requests are a stream."""
 
-    __slots__ = ()
+    __slots__ = ("_task",)
+
+    def __init__(self, context: Any, task: asyncio.Task[Any]) -> None:
+        super().__init__(context, None)
+        self._task = task
 
     async def receive(self) -> bytes | None:
-        message = await self._context.read()
-        return None if message is grpc.aio.EOF else message
+        message: bytes | object = await self._context.read()
+        if isinstance(message, bytes):
+            return message
+        await self._let_cancellation_arrive()
+        return None
+
+    async def _let_cancellation_arrive(self) -> None:
+        """Returns when the client half-closed; a call that was cut ends here, by its cancellation.
+
+        The library reports every cut (a reset, a lost connection, a passed deadline, a stop of the server)
+        as the end of the stream first and as a cancellation a moment later, by when a handler would have
+        committed what it got. Both leave the core in one go, and what is asked of the call after that is
+        answered behind them: once another read has returned, the call's task knows of its cancellation.
+        """
+        await self._context.read()
+        # Only a reader in a task of its own waits here. A time-out of the handler's looks alike, and passes.
+        while self._task.cancelling():
+            await asyncio.wait({self._task}, timeout=_PASSING_SECONDS)
 
 
 def _bound(frame: Frame[Any, Any], rpc: Rpc, serving: set[asyncio.Task[Any]]) -> MethodHandler:
     streaming_in, streaming_out = rpc.method.client_streaming, rpc.method.server_streaming
-    exchange_type = _StreamExchange if streaming_in else _Exchange
 
     async def serve(request: Any, context: Any) -> bytes | None:
-        exchange = exchange_type(context, None if streaming_in else request)
         task: Any = asyncio.current_task()
+        exchange = _StreamExchange(context, task) if streaming_in else _Exchange(context, request)
         serving.add(task)
         try:
             return await _finish(context, await frame.serve(rpc, exchange))

@@ -13,8 +13,10 @@ from gitaly_py.pb.ref_pb2 import UpdateReferencesError, UpdateReferencesRequest
 from gitaly_py.pb.ref_pb2_grpc import RefServiceStub
 from tests.support.daemon import Daemon
 from tests.support.fixtures import NewRepo
+from tests.support.pushes import eventually
 from tests.support.references import write
 from tests.support.repositories import Repo
+from tests.support.smarthttp import git_processes
 from tests.support.status import refused
 
 ABORTED = "The operation could not be completed. Please try again."
@@ -313,23 +315,17 @@ async def test_a_stream_without_messages_fails(daemon: Daemon) -> None:
 
 async def test_a_client_that_hangs_up_changes_nothing(daemon: Daemon, repo: Repo) -> None:
     oid = repo.commit()
-    before = {child.pid for child in daemon.children()}
 
     async def requests() -> AsyncIterator[Request]:
         yield Request(repository=repo.message, updates=[change("refs/heads/main", oid)])
         await asyncio.Event().wait()
 
-    async def git_runs(*, expected: bool) -> bool:
-        """Whether git comes to run, or to have ended, within a few seconds."""
-        for _ in range(250):
-            if bool({child.pid for child in daemon.children()} - before) == expected:
-                return True
-            await asyncio.sleep(0.02)
-        return False
-
     call = daemon.stub(RefServiceStub).UpdateReferences(requests())
-    assert await git_runs(expected=True)
+    await eventually(lambda: bool(git_processes(daemon, repo)))
     call.cancel()
 
-    assert await git_runs(expected=False)
+    path = repo.message.relative_path
+    entry = await daemon.access_entry("UpdateReferences", **{"grpc.request.repoPath": path})
+    assert entry["grpc.code"] == "Canceled"
+    assert git_processes(daemon, repo) == []
     assert repo.references() == {}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from gitaly_py.config import git_keys
 from gitaly_py.config.errors import InvalidConfig
-from gitaly_py.config.process import ENGINES
+from gitaly_py.config.rpc_validation import rpc
 from gitaly_py.config.tree import Config
 from gitaly_py.config.validation import DAY, NO_TIME, storages
 
@@ -114,9 +114,8 @@ def _pack_objects_cache(config: Config) -> None:
 def _process(config: Config) -> None:
     if config.workers.count < 0:
         raise InvalidConfig("workers.count cannot be negative")
-    if config.rpc.engine not in ENGINES:
-        choices = ", ".join(ENGINES)
-        raise InvalidConfig(f'rpc.engine: "{config.rpc.engine}" is not available, choose {choices}')
+    for problem in rpc(config.rpc):
+        raise InvalidConfig(f"rpc.{problem.key[0]}: {problem.message}")
 
 
 _CHECKS: tuple[Callable[[Config], None], ...] = (

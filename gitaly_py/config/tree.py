@@ -17,8 +17,9 @@ from gitaly_py.config.hooks import Hooks
 from gitaly_py.config.limits import AdaptiveLimiting, Concurrency, LoadShedder, PackObjectsLimiting
 from gitaly_py.config.logs import Logging
 from gitaly_py.config.maintenance import DailyMaintenance
-from gitaly_py.config.process import Rpc, Workers
+from gitaly_py.config.process import Workers
 from gitaly_py.config.prometheus import Prometheus
+from gitaly_py.config.rpc import Rpc
 from gitaly_py.config.section import Section, setting, several, table
 from gitaly_py.config.storages import Storage
 from gitaly_py.config.streamcache import ArchiveCache, PackObjectsCache
@@ -78,7 +79,11 @@ class Config(Section):
     offloading: Offloading = table(Offloading, "Objects of idle repositories.")
     pool_metadata: PoolMetadata = table(PoolMetadata, "Relations of object pools.")
     workers: Workers = table(Workers, "Processes that serve calls. Not known to Gitaly.")
-    rpc: Rpc = table(Rpc, "What speaks gRPC. Not known to Gitaly.")
+    rpc: Rpc = table(
+        Rpc,
+        "What speaks gRPC, and what one connection may cost. Not known to Gitaly. grpcio heeds "
+        "`max_message_size` and `preface_timeout` only.",
+    )
 
     _unknown_keys: tuple[UnknownKey, ...] = PrivateAttr(())
 

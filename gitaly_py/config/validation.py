@@ -34,8 +34,8 @@ from gitaly_py.config.problems import (
     under,
     url,
 )
-from gitaly_py.config.process import ENGINES
 from gitaly_py.config.prometheus import Prometheus
+from gitaly_py.config.rpc_validation import rpc
 from gitaly_py.config.storages import Storage
 from gitaly_py.config.streamcache import PackObjectsCache
 from gitaly_py.config.tls import Tls
@@ -70,7 +70,7 @@ def validate(config: Config) -> list[Problem]:
         *under("raft", _raft(config.raft, transactions=config.transactions.enabled)),
         *under("offloading", _offloading(config.offloading)),
         *at(("workers", "count"), at_least(config.workers.count, 0)),
-        *at(("rpc", "engine"), _engine_fault(config.rpc.engine)),
+        *under("rpc", rpc(config.rpc)),
     ]
 
 
@@ -225,7 +225,3 @@ def _offloading(offloading: Offloading) -> Iterator[Problem]:
     if offloading.cache_root:
         yield from at("cache_root", absolute(offloading.cache_root) or directory(offloading.cache_root))
     yield from at("go_cloud_url", not_blank(offloading.go_cloud_url) or url(offloading.go_cloud_url))
-
-
-def _engine_fault(engine: str) -> str | None:
-    return None if engine in ENGINES else f"not supported: {engine}"

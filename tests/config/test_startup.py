@@ -145,7 +145,16 @@ def test_a_secret_file_need_not_exist(tmp_path: Path) -> None:
         ),
         pytest.param((), "workers.count = -1", "workers.count cannot be negative", id="workers"),
         pytest.param(
-            (), 'rpc.engine = "native"', 'rpc.engine: "native" is not available, choose grpcio', id="engine"
+            (),
+            'rpc.engine = "other"',
+            'rpc.engine: not supported: "other", choose native or grpcio',
+            id="engine",
+        ),
+        pytest.param(
+            (),
+            "rpc.stream_window = 1",
+            "rpc.stream_window: not in range: 1 out of [65535, 2147483647]",
+            id="window",
         ),
     ],
 )

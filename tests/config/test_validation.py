@@ -163,10 +163,10 @@ def test_a_valid_configuration_has_no_problem(tmp_path: Path) -> None:
         ),
         pytest.param(
             (),
-            'workers.count = -1\nrpc.engine = "native"',
+            'workers.count = -1\nrpc.engine = "other"',
             [
                 (("workers", "count"), "not in range: -1 is not greater than or equal to 0"),
-                (("rpc", "engine"), "not supported: native"),
+                (("rpc", "engine"), 'not supported: "other", choose native or grpcio'),
             ],
             id="own sections",
         ),

@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Tests that go through a daemon run over this engine, too.
+OTHER_ENGINE := grpcio
 
 .PHONY: serve test lint types imports benchmark benchmark-quick protos clean
 
@@ -12,7 +14,10 @@ serve: $(STAMP)
 
 test: $(STAMP)
 	tools/install-test-packages
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@failed=0; \
+	$(BIN)/python -m pytest --engine $(OTHER_ENGINE) --only-daemon $(PYTEST_ARGS) || failed=1; \
+	$(BIN)/python -m pytest $(PYTEST_ARGS) || failed=1; \
+	exit $$failed
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from gitaly_py.config.rpc import DEFAULT_ENGINE
 from tests.support.daemon import Daemon
 
 
@@ -73,7 +74,7 @@ def workspace() -> Iterator[Path]:
 @asynccontextmanager
 async def running_daemon(root: Path, *, extra: str = "") -> AsyncIterator[Daemon]:
     """A daemon of its own process, with default logging and metrics on."""
-    daemon = Daemon(root, extra=extra).start()
+    daemon = Daemon(root, engine=DEFAULT_ENGINE, extra=extra).start()
     try:
         yield daemon
     finally:

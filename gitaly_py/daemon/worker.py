@@ -60,8 +60,8 @@ class Worker:
             resolve=resolve,
             codes=CODES,
         )
-        self._external = Endpoint(self._frame, runtime.sockets / "engine", connections)
-        self._internal = Endpoint(self._frame, runtime.sockets / "inner", connections)
+        self._external = Endpoint(self._frame, config.rpc, runtime.sockets / "engine", connections)
+        self._internal = Endpoint(self._frame, config.rpc, runtime.sockets / "inner", connections)
 
     async def start(self, listeners: list[Listener]) -> None:
         """Serves. Raises the error of whatever can't start: git, hooks, sockets."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from gitaly_py.transport.errors import TransportError
 
 Buffer = bytes | bytearray | memoryview
+MAX_BUFFERS = 1024  # IOV_MAX, what one system call takes
 Callback = Callable[[], None]
 
 WIRE_ERRORS = (OSError, TransportError)  # what recv and send of a dead wire raise
@@ -38,6 +39,9 @@ class Wire(Protocol):
 
         Raises BlockingIOError when nothing is taken now; one of WIRE_ERRORS when the wire is dead.
         """
+
+    def send_many(self, buffers: Sequence[Buffer]) -> int:
+        """As `send`, for several buffers that follow each other."""
 
     def watch_readable(self, callback: Callback | None) -> None:
         """Calls `callback` whenever `recv` has something to give (data, end or error)."""
@@ -88,6 +92,10 @@ class SocketWire:
     def send(self, data: Buffer, *, more: bool = False) -> int:
         """See Wire."""
         return self._sock.send(data, socket.MSG_MORE if more else 0)
+
+    def send_many(self, buffers: Sequence[Buffer]) -> int:
+        """See Wire."""
+        return self._sock.sendmsg(buffers[:MAX_BUFFERS])
 
     def watch_readable(self, callback: Callback | None) -> None:
         """See Wire."""

@@ -14,12 +14,12 @@ NewDaemon = Callable[..., Daemon]
 
 
 @pytest_asyncio.fixture
-async def new_daemon(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[NewDaemon]:
+async def new_daemon(tmp_path_factory: pytest.TempPathFactory, engine: str) -> AsyncIterator[NewDaemon]:
     """Makes daemons; options go to `Daemon`. Those that still run at the end are killed."""
     made: list[Daemon] = []
 
     def make(**options: Any) -> Daemon:
-        made.append(Daemon(tmp_path_factory.mktemp("gitaly"), **options))
+        made.append(Daemon(tmp_path_factory.mktemp("gitaly"), engine=engine, **options))
         return made[-1]
 
     yield make

@@ -32,7 +32,7 @@ KINDS = ["unix", "tcp", "tls"]
 
 
 @pytest_asyncio.fixture(scope="module")
-async def listening(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Daemon]:
+async def listening(tmp_path_factory: pytest.TempPathFactory, engine: str) -> AsyncIterator[Daemon]:
     """A daemon on a unix socket, TCP and TLS."""
     root = tmp_path_factory.mktemp("listening")
     (root / "certificate").write_bytes(CERTIFICATE)
@@ -44,7 +44,7 @@ async def listening(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[D
     tables = (
         f'[tls]\ncertificate_path = "{root}/certificate"\nkey_path = "{root}/key"\nmin_version = "TLS 1.3"\n'
     )
-    started = Daemon(root, extra=extra, tables=tables).start()
+    started = Daemon(root, engine=engine, extra=extra, tables=tables).start()
     yield started
     await started.close_channel()
     assert started.stop() == 0

@@ -44,10 +44,12 @@ FIND_COMMIT = {"grpc_type": "unary", "grpc_service": "gitaly.CommitService", "gr
 
 
 @pytest_asyncio.fixture(scope="module")
-async def measured(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Daemon]:
+async def measured(tmp_path_factory: pytest.TempPathFactory, engine: str) -> AsyncIterator[Daemon]:
     tables = "[prometheus]\ngrpc_latency_buckets = [0.5, 2.0]\n"
     extra = f'prometheus_listen_addr = "127.0.0.1:{PORT}"'
-    started = Daemon(tmp_path_factory.mktemp("measured"), extra=extra, tables=tables, token="s3cret").start()
+    started = Daemon(
+        tmp_path_factory.mktemp("measured"), engine=engine, extra=extra, tables=tables, token="s3cret"
+    ).start()
     yield started
     await started.close_channel()
     assert started.stop() == 0

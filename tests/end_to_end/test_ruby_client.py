@@ -35,8 +35,8 @@ def stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return output
 
 
-def test_a_ruby_client_creates_and_reads_a_repository(stubs: Path, tmp_path: Path) -> None:
-    daemon = Daemon(tmp_path, token="s3cret", extra='listen_addr = "127.0.0.1:0"').start()
+def test_a_ruby_client_creates_and_reads_a_repository(stubs: Path, tmp_path: Path, engine: str) -> None:
+    daemon = Daemon(tmp_path, engine=engine, token="s3cret", extra='listen_addr = "127.0.0.1:0"').start()
     try:
         arguments = [str(stubs), f"unix:{daemon.socket}", daemon.token, "default", "r.git"]
         client = subprocess.Popen(

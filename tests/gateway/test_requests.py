@@ -302,9 +302,9 @@ async def test_a_client_that_hangs_up_leaves_no_git_behind(
 
 
 def test_without_its_daemon_the_gateway_is_unavailable_until_it_is_back(
-    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path_factory: pytest.TempPathFactory, engine: str
 ) -> None:
-    daemon = Daemon(tmp_path_factory.mktemp("gitaly"))
+    daemon = Daemon(tmp_path_factory.mktemp("gitaly"), engine=engine)
     gateway = Gateway(daemon.root, daemon).start()
     repo = repository_in(daemon.storage)
     repo.history(1, "refs/heads/main")
@@ -327,9 +327,9 @@ def test_without_its_daemon_the_gateway_is_unavailable_until_it_is_back(
 
 
 def test_a_daemon_that_refuses_the_gateways_token_is_an_error_of_the_gateway(
-    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path_factory: pytest.TempPathFactory, engine: str
 ) -> None:
-    daemon = Daemon(tmp_path_factory.mktemp("gitaly"), token="s3cret").start()
+    daemon = Daemon(tmp_path_factory.mktemp("gitaly"), engine=engine, token="s3cret").start()
     daemon.token = "other"
     gateway = Gateway(daemon.root, daemon).start()
     try:

@@ -117,9 +117,9 @@ class refused_with:  # noqa: N801 - reads as a sentence
 
 
 @pytest_asyncio.fixture(scope="module")
-async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Daemon]:
+async def guarded(tmp_path_factory: pytest.TempPathFactory, engine: str) -> AsyncIterator[Daemon]:
     """A daemon that demands a token."""
-    started = Daemon(tmp_path_factory.mktemp("guarded"), token="s3cret").start()
+    started = Daemon(tmp_path_factory.mktemp("guarded"), engine=engine, token="s3cret").start()
     yield started
     await started.close_channel()
     assert started.stop() == 0
@@ -165,13 +165,13 @@ exec sleep 600
 
 
 @pytest_asyncio.fixture(scope="module")
-async def stalling(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Daemon]:
+async def stalling(tmp_path_factory: pytest.TempPathFactory, engine: str) -> AsyncIterator[Daemon]:
     """A daemon whose git processes never end by themselves."""
     root = tmp_path_factory.mktemp("stalling")
     script = root / "stalling-git"
     script.write_text(STALLING_GIT)
     script.chmod(stat.S_IRWXU)
-    started = Daemon(root, environment={"GITALY_TESTING_GIT_BINARY": str(script)}).start()
+    started = Daemon(root, engine=engine, environment={"GITALY_TESTING_GIT_BINARY": str(script)}).start()
     yield started
     await started.close_channel()
     assert started.stop() == 0

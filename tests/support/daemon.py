@@ -28,19 +28,24 @@ STOP_SECONDS = 30
 class Daemon:
     """One daemon with the storages `default`, `other`, and `gone` whose folder is removed after start.
 
-    extra: TOML that goes into the configuration, before its first table. tables: TOML that goes to its end.
-    grace: how long calls may go on after a signal to stop.
+    engine: what speaks gRPC; tests get it from the fixture of that name, so that they run over every engine.
+    rpc: further TOML for the section `[rpc]`. extra: TOML that goes into the configuration, before its first
+    table. tables: TOML that goes to its end.
+    grace: how long calls may go on after a signal to stop. program: the module that is run.
     """
 
     def __init__(
         self,
         root: Path,
         *,
+        engine: str,
+        rpc: str = "",
         extra: str = "",
         tables: str = "",
         token: str = "",
         grace: str = "5s",
         environment: dict[str, str] | None = None,
+        program: str = "gitaly_py",
     ) -> None:
         self.root = root
         self.token = token
@@ -51,11 +56,13 @@ class Daemon:
         self.log = root / "daemon.log"
         self.config = root / "config.toml"
         self._environment = environment or {}
+        self._program = program
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: grpc.aio.Channel | None = None
         for folder in (self.storage, self.other_storage, root / "run", root / "bin"):
             folder.mkdir(parents=True, exist_ok=True)
-        self.config.write_text(self._configuration(extra, tables))
+        rpc_section = f'[rpc]\nengine = "{engine}"\n{rpc}\n'
+        self.config.write_text(self._configuration(extra, rpc_section + tables))
 
     def _configuration(self, extra: str, tables: str) -> str:
         auth = f'[auth]\ntoken = "{self.token}"\n' if self.token else ""
@@ -87,7 +94,7 @@ format = "json"
         before = self._starts()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "gitaly_py", "serve", str(self.config)],
+                [sys.executable, "-m", self._program, "serve", str(self.config)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

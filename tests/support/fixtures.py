@@ -27,10 +27,17 @@ def own_logging() -> Iterator[None]:
     structlog.reset_defaults()
 
 
+@pytest.fixture(scope="session")
+def engine(pytestconfig: pytest.Config) -> str:
+    """The engine under test. Every daemon is made with it; a test without it depends on no engine."""
+    name: str = pytestconfig.getoption("engine")
+    return name
+
+
 @pytest_asyncio.fixture(scope="session")
-async def daemon(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Daemon]:
+async def daemon(tmp_path_factory: pytest.TempPathFactory, engine: str) -> AsyncIterator[Daemon]:
     """One daemon for all tests that don't need a special one."""
-    started = Daemon(tmp_path_factory.mktemp("gitaly")).start()
+    started = Daemon(tmp_path_factory.mktemp("gitaly"), engine=engine).start()
     yield started
     await started.close_channel()
     assert started.stop() == 0

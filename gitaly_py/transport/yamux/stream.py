@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from gitaly_py.transport.errors import StreamClosed, StreamReset, TransportError
@@ -117,6 +118,10 @@ class Stream:
         """See Wire. `data` must not change afterwards."""
         self._check_writable()
         return self._driver.send_now(self, memoryview(data))
+
+    def send_many(self, buffers: Sequence[Buffer]) -> int:
+        """See Wire. They travel in one frame."""
+        return self.send(b"".join(buffers))
 
     def watch_readable(self, callback: Callback | None) -> None:
         """See Wire."""

@@ -19,9 +19,9 @@ SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERV
 
 
 @pytest_asyncio.fixture(scope="module")
-async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Daemon]:
+async def guarded(tmp_path_factory: pytest.TempPathFactory, engine: str) -> AsyncIterator[Daemon]:
     """A daemon that demands a token; the last test stops it."""
-    started = Daemon(tmp_path_factory.mktemp("guarded"), token="s3cret").start()
+    started = Daemon(tmp_path_factory.mktemp("guarded"), engine=engine, token="s3cret").start()
     yield started
     await started.close_channel()
     started.stop()

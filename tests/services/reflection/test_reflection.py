@@ -134,8 +134,8 @@ async def test_a_question_that_asks_nothing_is_refused(daemon: Daemon, version: 
 
 
 @pytest_asyncio.fixture(scope="module")
-async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Daemon]:
-    started = Daemon(tmp_path_factory.mktemp("guarded"), token="s3cret").start()
+async def guarded(tmp_path_factory: pytest.TempPathFactory, engine: str) -> AsyncIterator[Daemon]:
+    started = Daemon(tmp_path_factory.mktemp("guarded"), engine=engine, token="s3cret").start()
     yield started
     await started.close_channel()
     assert started.stop() == 0

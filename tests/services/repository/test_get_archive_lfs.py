@@ -52,11 +52,11 @@ def rails(rails_of_daemon: Rails) -> Rails:
 
 @pytest_asyncio.fixture(scope="module")
 async def connected(
-    rails_of_daemon: Rails, tmp_path_factory: pytest.TempPathFactory
+    rails_of_daemon: Rails, tmp_path_factory: pytest.TempPathFactory, engine: str
 ) -> AsyncIterator[Daemon]:
     """A daemon with a Rails app."""
     tables = f'[gitlab]\nurl = "{rails_of_daemon.url}"\nsecret = "{SECRET.decode()}"\n'
-    daemon = Daemon(tmp_path_factory.mktemp("connected"), tables=tables).start()
+    daemon = Daemon(tmp_path_factory.mktemp("connected"), engine=engine, tables=tables).start()
     yield daemon
     await daemon.close_channel()
     assert daemon.stop() == 0
@@ -307,11 +307,11 @@ async def test_hanging_up_ends_the_request_to_rails(connected: Daemon, repo: Rep
     await eventually(lambda: not connections_of(connected, rails))
 
 
-async def test_rails_being_down_leaves_pointers(tmp_path: Path) -> None:
+async def test_rails_being_down_leaves_pointers(tmp_path: Path, engine: str) -> None:
     tables = f'[gitlab]\nurl = "http+unix://{tmp_path}/none"\nsecret = "x"\n'.replace(
         str(tmp_path), "%2Fnone"
     )
-    daemon = Daemon(tmp_path, tables=tables).start()
+    daemon = Daemon(tmp_path, engine=engine, tables=tables).start()
     repo = repository_in(daemon.storage)
 
     assert await archived(daemon, repo, {"a.bin": pointer(b"x")}) == {"a.bin": pointer(b"x")}

@@ -22,10 +22,10 @@ PORT = free_port()
 
 
 @pytest_asyncio.fixture(scope="module")
-async def measured(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Daemon]:
+async def measured(tmp_path_factory: pytest.TempPathFactory, engine: str) -> AsyncIterator[Daemon]:
     """A daemon whose metrics are at PORT."""
     extra = f'prometheus_listen_addr = "127.0.0.1:{PORT}"'
-    started = Daemon(tmp_path_factory.mktemp("measured"), extra=extra).start()
+    started = Daemon(tmp_path_factory.mktemp("measured"), engine=engine, extra=extra).start()
     yield started
     await started.close_channel()
     assert started.stop() == 0

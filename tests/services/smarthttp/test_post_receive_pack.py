@@ -290,12 +290,14 @@ async def rails() -> AsyncIterator[Rails]:
 
 
 @pytest_asyncio.fixture(scope="module")
-async def governed(rails: Rails, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Daemon]:
+async def governed(
+    rails: Rails, tmp_path_factory: pytest.TempPathFactory, engine: str
+) -> AsyncIterator[Daemon]:
     """A daemon that asks Rails before it takes a push."""
     root = tmp_path_factory.mktemp("governed")
     (root / "secret").write_bytes(SECRET)
     tables = f'[gitlab]\nurl = "{rails.url}"\nsecret_file = "{root}/secret"\n'
-    started = Daemon(root, tables=tables).start()
+    started = Daemon(root, engine=engine, tables=tables).start()
     yield started
     await started.close_channel()
     assert started.stop() == 0

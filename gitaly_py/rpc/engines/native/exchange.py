@@ -1,0 +1,184 @@
+"""One RPC of a connection: what its handler awaits, and what comes from the client meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from gitaly_py.rpc.exchange import Metadata
+from gitaly_py.rpc.http2.messages import MessageError, MessageReader, MessageTooLarge, prefix
+from gitaly_py.rpc.http2.replies import RESPONSE
+from gitaly_py.rpc.status import Internal, ResourceExhausted, RpcError
+
+if TYPE_CHECKING:
+    from gitaly_py.rpc.engines.native.connection import NativeConnection
+
+SEND_AHEAD: Final = 131072
+"""Octets of a stream that may wait while its handler makes more: one message of the size that git's
+output is cut into, so that the next is ready when the client has taken this one."""
+
+
+class NativeExchange:
+    """See Exchange. Messages come in by `feed` and `end`, whether or not the handler waits for one.
+
+    deadline: on the loop's clock. begun: something of the response was sent. running: the task has begun.
+    waiting_since: since when the handler waits for the client to read.
+    """
+
+    __slots__ = (
+        "_connection",
+        "_ended",
+        "_fault",
+        "_held",
+        "_messages",
+        "_reader",
+        "_receiver",
+        "_sender",
+        "_stored",
+        "begun",
+        "cancelled",
+        "deadline",
+        "metadata",
+        "number",
+        "peer",
+        "running",
+        "task",
+        "waiting_since",
+    )
+
+    def __init__(
+        self,
+        connection: NativeConnection,
+        number: int,
+        metadata: Metadata,
+        reader: MessageReader,
+        deadline: float | None,
+    ) -> None:
+        self._connection = connection
+        self._reader = reader
+        self._messages: deque[tuple[bytes, int]] = deque()
+        self._held = 0  # of the client's window
+        self._stored = 0
+        self._ended = False
+        self._fault: RpcError | None = None
+        self._receiver: asyncio.Future[None] | None = None
+        self._sender: asyncio.Future[None] | None = None
+        self.number = number
+        self.metadata = metadata
+        self.peer = connection.peer
+        self.deadline = deadline
+        self.task: asyncio.Task[None] | None = None
+        self.begun = False
+        self.cancelled = False
+        self.running = False
+        self.waiting_since = 0.0
+
+    def time_remaining(self) -> float | None:
+        """See Exchange."""
+        return None if self.deadline is None else self.deadline - self._connection.loop.time()
+
+    async def receive(self) -> bytes | None:
+        """See Exchange."""
+        while not self._messages:
+            if self._fault is not None:
+                raise self._fault
+            if self._ended:
+                return None
+            self._receiver = self._connection.loop.create_future()
+            try:
+                await self._receiver
+            finally:
+                self._receiver = None
+        message, size = self._messages.popleft()
+        self._stored -= size
+        self._connection.buffered -= size
+        self._let_go(min(size, self._held) if self._messages else self._held)
+        return message
+
+    async def send(self, message: bytes) -> None:
+        """See Exchange."""
+        connection = self._connection
+        core = connection.core
+        if not self.begun:
+            self.begun = True
+            core.send_headers(self.number, RESPONSE)
+        core.send_data(self.number, prefix(len(message)), message)
+        if core.queued_on(self.number) < SEND_AHEAD:
+            connection.flush_soon()
+            return
+        connection.flush()
+        if core.queued_on(self.number) < SEND_AHEAD:
+            return
+        self._sender = connection.loop.create_future()
+        connection.wait_to_send(self)
+        try:
+            await self._sender
+        finally:
+            self._sender = None
+            connection.no_longer_waits(self)
+
+    # What the connection calls.
+
+    def feed(self, data: bytes) -> None:
+        """The next part of the request's body."""
+        if self._fault is not None or self.cancelled:
+            self._connection.core.consumed(self.number, len(data))
+            return
+        self._held += len(data)
+        self._stored += len(data)
+        self._connection.buffered += len(data)
+        try:
+            self._messages.extend(self._reader.feed(data))
+        except MessageTooLarge as error:
+            self._spoiled(ResourceExhausted(str(error)))
+        except MessageError as error:
+            self._spoiled(Internal(str(error)))
+        if self._messages:
+            self._wake_receiver()
+        else:
+            # The rest of a message larger than the window can only come when its beginning is let go.
+            self._let_go(self._held)
+
+    def end(self) -> None:
+        """The client sends no more messages."""
+        self._ended = True
+        if self._reader.incomplete and self._fault is None:
+            self._fault = Internal("grpc: the request ended within a message: unexpected EOF")
+        self._wake_receiver()
+
+    def room(self) -> bool:
+        """Lets the handler go on if enough of what it sent is on its way; whether it does."""
+        if self._connection.core.queued_on(self.number) >= SEND_AHEAD:
+            return False
+        if self._sender is not None and not self._sender.done():
+            self._sender.set_result(None)
+        return True
+
+    def cancel(self) -> None:
+        """Nobody waits for the response any more."""
+        if not self.cancelled:
+            self.cancelled = True
+            if self.running and self.task is not None:
+                self.task.cancel()
+
+    def close(self) -> None:
+        """The call is over: what nobody has taken is let go."""
+        self._messages.clear()
+        self._connection.buffered -= self._stored
+        self._stored = 0
+        self._let_go(self._held)
+
+    def _spoiled(self, fault: RpcError) -> None:
+        self._fault = fault
+        self._wake_receiver()
+
+    def _wake_receiver(self) -> None:
+        if self._receiver is not None and not self._receiver.done():
+            self._receiver.set_result(None)
+
+    def _let_go(self, size: int) -> None:
+        """The client may send `size` octets more."""
+        if size:
+            self._held -= size
+            self._connection.core.consumed(self.number, size)

@@ -1,0 +1,108 @@
+"""gRPC messages in the body of a request or response (gRPC over HTTP/2, Length-Prefixed-Message)."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+from struct import Struct
+from typing import Final
+
+PREFIX_BYTES: Final = 5
+ENCODINGS: Final = "identity,gzip"
+
+_prefix = Struct(">BI")
+_GZIP = 31  # zlib's word for a gzip header around the largest window
+
+
+class MessageError(Exception):
+    """A request's body that can't be read as messages."""
+
+
+class MessageTooLarge(MessageError):
+    """A message is larger than allowed, or would be once it is decompressed."""
+
+
+Decompress = Callable[[bytes, int], bytes]
+"""Takes a message and its greatest size. Raises MessageError."""
+
+
+def prefix(size: int) -> bytes:
+    """What stands in front of an uncompressed message of `size` octets."""
+    return _prefix.pack(0, size)
+
+
+class MessageReader:
+    """Puts messages together from the data of one stream.
+
+    max_size: octets of a message, before and after decompression. decompress: for messages that are flagged
+    as compressed; None when the client named no encoding.
+    """
+
+    __slots__ = ("_decompress", "_max_size", "_missing", "_parts")
+
+    def __init__(self, max_size: int, decompress: Decompress | None) -> None:
+        self._max_size = max_size
+        self._decompress = decompress
+        self._parts: list[bytes] = []
+        self._missing = 0
+
+    @property
+    def incomplete(self) -> bool:
+        """A message has begun and not ended."""
+        return bool(self._parts)
+
+    def feed(self, data: bytes) -> Iterator[tuple[bytes, int]]:
+        """The messages that are complete with `data`, each with the octets it took. They must all be asked for.
+
+        Raises MessageError behind the messages in front of the fault.
+        """
+        if self._parts:
+            self._parts.append(data)
+            self._missing -= len(data)
+            if self._missing > 0:
+                return
+            data = b"".join(self._parts)
+            self._parts = []
+        start, size = 0, len(data)
+        stop = PREFIX_BYTES
+        while stop <= size:
+            flag, length = _prefix.unpack_from(data, start)
+            if length > self._max_size:
+                raise MessageTooLarge(
+                    f"grpc: received message larger than max ({length} vs. {self._max_size})"
+                )
+            stop += length
+            if stop > size:
+                break
+            message = data[stop - length : stop]
+            yield (self._plain(flag, message) if flag else message, length + PREFIX_BYTES)
+            start = stop
+            stop += PREFIX_BYTES
+        if start < size:
+            self._parts = [data[start:] if start else data]
+            self._missing = stop - size
+
+    def _plain(self, flag: int, message: bytes) -> bytes:
+        if flag != 1:
+            raise MessageError(f"grpc: received unexpected payload format {flag}")
+        if self._decompress is None:
+            raise MessageError("grpc: compressed flag set with identity or empty encoding")
+        return self._decompress(message, self._max_size)
+
+
+def gunzip(message: bytes, max_size: int) -> bytes:
+    """Decompresses one message, and no more of it than is allowed. Raises MessageError."""
+    stream = zlib.decompressobj(_GZIP)
+    try:
+        plain = stream.decompress(message, max_size + 1)
+        if len(plain) <= max_size:
+            plain += stream.flush()
+    except zlib.error as error:
+        raise MessageError(f"grpc: failed to decompress the received message: {error}") from error
+    if len(plain) > max_size:
+        raise MessageTooLarge(f"grpc: received message after decompression larger than max {max_size}")
+    if not stream.eof:
+        raise MessageError("grpc: failed to decompress the received message: unexpected EOF")
+    if stream.unused_data:
+        raise MessageError("grpc: failed to decompress the received message: more data behind its end")
+    return plain

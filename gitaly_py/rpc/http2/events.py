@@ -30,7 +30,7 @@ class DataReceived:
     """Part of a request's body. Give its octets back with `Connection.consumed`."""
 
     stream: int
-    data: bytes
+    data: bytes | memoryview
     ended: bool
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from struct import Struct
 from typing import Final
 
@@ -38,49 +38,66 @@ class MessageReader:
     as compressed; None when the client named no encoding.
     """
 
-    __slots__ = ("_decompress", "_max_size", "_missing", "_parts")
+    __slots__ = ("_decompress", "_flag", "_max_size", "_missing", "_parts", "_size", "_start")
 
     def __init__(self, max_size: int, decompress: Decompress | None) -> None:
         self._max_size = max_size
         self._decompress = decompress
-        self._parts: list[bytes] = []
-        self._missing = 0
+        self._start = b""
+        self._parts: list[bytes | memoryview] | None = None
+        self._flag = self._size = self._missing = 0
 
     @property
     def incomplete(self) -> bool:
         """A message has begun and not ended."""
-        return bool(self._parts)
+        return bool(self._start) or self._parts is not None
 
-    def feed(self, data: bytes) -> Iterator[tuple[bytes, int]]:
-        """The messages that are complete with `data`, each with the octets it took. They must all be asked for.
+    def feed(self, data: bytes | memoryview) -> Iterable[tuple[bytes, int]]:
+        """The messages that are complete with `data`, each with the octets it took. Take them all.
 
         Raises MessageError behind the messages in front of the fault.
         """
-        if self._parts:
+        if self._parts is not None and len(data) < self._missing:
             self._parts.append(data)
             self._missing -= len(data)
-            if self._missing > 0:
+            return ()
+        return self._completed(data)
+
+    def _completed(self, data: bytes | memoryview) -> Iterator[tuple[bytes, int]]:
+        if self._start:
+            data, self._start = self._start + data, b""
+        position, end = 0, len(data)
+        while True:
+            if self._parts is None:
+                if end - position < PREFIX_BYTES:
+                    self._start = bytes(data[position:])
+                    return
+                self._begin(*_prefix.unpack_from(data, position))
+                position += PREFIX_BYTES
+            part = data[position : position + self._missing]
+            position += len(part)
+            message = self._add(part)
+            if message is None:
                 return
-            data = b"".join(self._parts)
-            self._parts = []
-        start, size = 0, len(data)
-        stop = PREFIX_BYTES
-        while stop <= size:
-            flag, length = _prefix.unpack_from(data, start)
-            if length > self._max_size:
-                raise MessageTooLarge(
-                    f"grpc: received message larger than max ({length} vs. {self._max_size})"
-                )
-            stop += length
-            if stop > size:
-                break
-            message = data[stop - length : stop]
-            yield (self._plain(flag, message) if flag else message, length + PREFIX_BYTES)
-            start = stop
-            stop += PREFIX_BYTES
-        if start < size:
-            self._parts = [data[start:] if start else data]
-            self._missing = stop - size
+            yield message, self._size + PREFIX_BYTES
+
+    def _begin(self, flag: int, size: int) -> None:
+        if size > self._max_size:
+            raise MessageTooLarge(f"grpc: received message larger than max ({size} vs. {self._max_size})")
+        self._flag = flag
+        self._size = self._missing = size
+        self._parts = []
+
+    def _add(self, part: bytes | memoryview) -> bytes | None:
+        """The message, if `part` completes it; its octets are copied once."""
+        assert self._parts is not None
+        self._missing -= len(part)
+        if self._missing:
+            self._parts.append(part)
+            return None
+        message = b"".join((*self._parts, part)) if self._parts or not isinstance(part, bytes) else part
+        self._parts = None
+        return self._plain(self._flag, message) if self._flag else message
 
     def _plain(self, flag: int, message: bytes) -> bytes:
         if flag != 1:

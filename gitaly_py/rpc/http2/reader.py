@@ -74,15 +74,22 @@ class FrameReader:
         self._read(received)
 
     def _read_frames(self, data: bytes) -> None:
-        if self._parts:
-            self._parts.append(data)
-            self._missing -= len(data)
-            if self._missing > 0:
+        start = 0
+        while self._parts:
+            # Only the frame that was cut is put together: what comes behind it is read where it is.
+            end = start + self._missing
+            self._parts.append(data[start:end])
+            if end > len(data):
+                self._missing = end - len(data)
                 return
-            data = b"".join(self._parts)
-            self._parts = []
-        start, size = 0, len(data)
-        stop = frames.HEADER_BYTES
+            cut, self._parts = b"".join(self._parts), []
+            self._cut_frames(cut, 0)
+            start = end
+        self._cut_frames(data, start)
+
+    def _cut_frames(self, data: bytes, start: int) -> None:
+        size = len(data)
+        stop = start + frames.HEADER_BYTES
         while stop <= size:
             high, low, kind, flags, number = _unpack(data, start)
             length = high << 16 | low

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from gitaly_py.rpc.http2 import frames
 from gitaly_py.rpc.http2.blocks import BlockReader
 from gitaly_py.rpc.http2.errors import ConnectionFault, ErrorCode, StreamFault
@@ -21,6 +23,8 @@ from gitaly_py.rpc.http2.reader import FrameReader, OnFrame
 from gitaly_py.rpc.http2.sending import Sender
 from gitaly_py.rpc.http2.settings import changes
 from gitaly_py.rpc.http2.streams import RECEIVING, Change, Stream, Streams
+
+MIN_VIEW: Final = 8192  # octets of a DATA frame
 
 
 class Receiver:
@@ -126,7 +130,9 @@ class Receiver:
             return
         if ended:
             self._streams.change(stream, Change.RECEIVED_END)
-        self.events.append(DataReceived(number, data[start:stop], ended))
+        # A view of much data is cheaper than its copy; one of little would keep all that it came with.
+        part = memoryview(data)[start:stop] if stop - start >= MIN_VIEW else data[start:stop]
+        self.events.append(DataReceived(number, part, ended))
 
     def _on_stray_data(self, number: int, length: int) -> None:
         if self._streams.is_idle(number):

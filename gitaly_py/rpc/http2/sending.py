@@ -14,6 +14,8 @@ from gitaly_py.rpc.http2.streams import Buffer, Stream
 MAX_SENT_FRAME: Final = 65536  # what the other streams of the connection wait for, whatever the peer takes
 NO_DYNAMIC_TABLE: Final = b"\x20"  # RFC 7541 6.3: our blocks never use it, so its size need not be followed
 
+pack_header = frames.header.pack
+
 
 class Sender:
     """Frames that wait to be sent, and the peer's windows (RFC 9113 5.2).
@@ -114,7 +116,8 @@ class Sender:
         while self._ready and size < limit and self.window > 0:
             stream = self._ready.popleft()
             stream.ready = False
-            size += self._frame(stream, out)
+            share = 1 if self._ready else -(-(limit - size) // self._max_frame)
+            size += self._frames(stream, share * self._max_frame, out)
             self._schedule(stream)
         return out
 
@@ -155,21 +158,24 @@ class Sender:
             stream.ready = True
             self._ready.append(stream)
 
-    def _frame(self, stream: Stream, out: list[Buffer]) -> int:
-        """Appends the next frame of a stream; returns the octets of its payload."""
-        size = min(stream.queued, stream.window, self.window, self._max_frame)
-        if size > 0:
-            stream.window -= size
-            self.window -= size
-            stream.queued -= size
-            self.queued -= size
-            out.append(frames.data_header(size, stream.number))
-            _move(stream.queue, size, out)
+    def _frames(self, stream: Stream, limit: int, out: list[Buffer]) -> int:
+        """Appends the next frames of a stream; returns the octets of their payloads, `limit` at most."""
+        # A change of the client's settings may have left a window below zero.
+        size = max(min(stream.queued, stream.window, self.window, limit), 0)
+        stream.window -= size
+        self.window -= size
+        stream.queued -= size
+        self.queued -= size
+        number, most = stream.number, self._max_frame
+        for left in range(size, 0, -most):
+            length = left if left < most else most
+            out.append(pack_header(length >> 16, length & 0xFFFF, frames.DATA, 0, number))
+            _move(stream.queue, length, out)
         if stream.trailers is not None and not stream.queued:
             block, stream.trailers = stream.trailers, None
             out.append(self._header_frames(stream, block, end=True))
             self._on_sent(stream)
-        return max(size, 0)
+        return size
 
     def _header_frames(self, stream: Stream, block: bytes, end: bool) -> bytes:
         if self._table_size:
@@ -183,10 +189,9 @@ def _move(queue: deque[Buffer], size: int, out: list[Buffer]) -> None:
         buffer = queue.popleft()
         length = len(buffer)
         if length > size:
-            view = memoryview(buffer)
+            view = buffer if isinstance(buffer, memoryview) else memoryview(buffer)
             out.append(view[:size])
             queue.appendleft(view[size:])
             return
-        if length:
-            out.append(buffer)
+        out.append(buffer)
         size -= length

@@ -26,7 +26,8 @@ from gitaly_py.transport.wire import WIRE_ERRORS, Wire
 if TYPE_CHECKING:
     from gitaly_py.rpc.engines.native.engine import NativeEngine
 
-READ_BYTES: Final = 65536  # beyond it the allocator asks the kernel for memory at each read
+READ_BYTES: Final = 65536
+MANY_BYTES: Final = 262144  # read at a time from a client that sends as much as is read
 SMALL_BYTES: Final = 16384  # messages up to here travel in one piece with their headers
 LINGER_SECONDS: Final = 1.0  # for the client to read what was said last, and to end its side
 DRAIN_SECONDS: Final = 1.0  # for streams that were opened before the client knew that we stop
@@ -58,6 +59,7 @@ class NativeConnection:
         self._tasks: dict[asyncio.Task[None], NativeExchange] = {}
         self._waiting: dict[NativeExchange, None] = {}
         self._flushing = False
+        self._read_bytes = READ_BYTES
         self._draining = False
         self._failed = False
         self._lingering: asyncio.TimerHandle | None = None
@@ -138,16 +140,17 @@ class NativeConnection:
 
     def _readable(self) -> None:
         try:
-            data = self._wire.recv(READ_BYTES)
+            data = self._wire.recv(self._read_bytes)
         except BlockingIOError:
             return
         except WIRE_ERRORS:
             self._lost()
             return
-        if data:
-            self._receive(data)
-        else:
+        if not data:
             self._lost()
+            return
+        self._read_bytes = MANY_BYTES if len(data) >= READ_BYTES else READ_BYTES
+        self._receive(data)
 
     def _receive(self, data: bytes) -> None:
         self._liveness.heard = True

@@ -18,6 +18,9 @@ SEND_AHEAD: Final = 131072
 """Octets of a stream that may wait while its handler makes more: one message of the size that git's
 output is cut into, so that the next is ready when the client has taken this one."""
 
+LET_GO: Final = 32768
+"""Octets of an incomplete message that are let go at once; half the smallest window."""
+
 
 class NativeExchange:
     """See Exchange. Messages come in by `feed` and `end`, whether or not the handler waits for one.
@@ -120,7 +123,7 @@ class NativeExchange:
 
     # What the connection calls.
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes | memoryview) -> None:
         """The next part of the request's body."""
         if self._fault is not None or self.cancelled:
             self._connection.core.consumed(self.number, len(data))
@@ -136,7 +139,7 @@ class NativeExchange:
             self._spoiled(Internal(str(error)))
         if self._messages:
             self._wake_receiver()
-        else:
+        elif self._held >= LET_GO:
             # The rest of a message larger than the window can only come when its beginning is let go.
             self._let_go(self._held)
 

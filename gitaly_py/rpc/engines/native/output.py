@@ -63,14 +63,12 @@ class Output:
 
     def _write(self) -> None:
         buffers = self._unsent
-        if len(buffers) > 1 and sum(map(len, buffers)) <= JOINED_BYTES:
+        size = sum(map(len, buffers))
+        if len(buffers) > 1 and size <= JOINED_BYTES:
             buffers = self._unsent = [b"".join(buffers)]
         sent = self._wire.send(buffers[0]) if len(buffers) == 1 else self._wire.send_many(buffers)
         self.sent += sent
-        if len(buffers) == 1 and sent == len(buffers[0]):
-            self._unsent = []
-        else:
-            self._unsent = _rest(buffers, sent)
+        self._unsent = [] if sent == size else _rest(buffers, sent)
 
     def _writable(self) -> None:
         self._blocked = False

@@ -168,7 +168,7 @@ class Sender:
         self.queued -= size
         number, most = stream.number, self._max_frame
         for left in range(size, 0, -most):
-            length = left if left < most else most
+            length = min(most, left)
             out.append(pack_header(length >> 16, length & 0xFFFF, frames.DATA, 0, number))
             _move(stream.queue, length, out)
         if stream.trailers is not None and not stream.queued:

@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # Tests that go through a daemon run over this engine, too.
 OTHER_ENGINE := grpcio
 
-.PHONY: serve test lint types imports benchmark benchmark-quick protos clean
+.PHONY: serve test lint types imports benchmark benchmark-quick fuzz fuzz-quick protos clean
 
 serve: $(STAMP)
 	$(BIN)/python tools/serve.py
@@ -34,6 +34,12 @@ benchmark: $(STAMP)
 
 benchmark-quick: $(STAMP)
 	$(BIN)/python -m benchmarks --quick
+
+fuzz: $(STAMP)
+	$(BIN)/python -m tests.rpc.http2.fuzz --seconds 3600 $(FUZZ_ARGS)
+
+fuzz-quick: $(STAMP)
+	$(BIN)/python -m tests.rpc.http2.fuzz --seconds 60 $(FUZZ_ARGS)
 
 protos: $(STAMP)
 	$(BIN)/python hatch_build.py

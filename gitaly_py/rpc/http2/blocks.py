@@ -5,7 +5,7 @@ from __future__ import annotations
 from gitaly_py.rpc.http2 import frames
 from gitaly_py.rpc.http2.errors import ConnectionFault, ErrorCode
 from gitaly_py.rpc.http2.fields import make_field
-from gitaly_py.rpc.http2.hpack import Decoder, Field, HeaderListTooLarge, HpackError
+from gitaly_py.rpc.http2.hpack import Decoder, Field, HeaderListTooLarge, HpackError, TooManyFields
 from gitaly_py.rpc.http2.limits import Limits
 from gitaly_py.rpc.http2.settings import ANNOUNCED_TABLE_SIZE
 
@@ -35,6 +35,8 @@ class BlockReader:
             return self._decoder.decode(data, start, stop)
         except HeaderListTooLarge:
             return None
+        except TooManyFields as error:
+            raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, "header_block_too_large") from error
         except HpackError as error:
             raise ConnectionFault(ErrorCode.COMPRESSION_ERROR, "bad_header_block") from error
 

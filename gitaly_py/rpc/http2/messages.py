@@ -112,8 +112,6 @@ def gunzip(message: bytes, max_size: int) -> bytes:
     stream = zlib.decompressobj(_GZIP)
     try:
         plain = stream.decompress(message, max_size + 1)
-        if len(plain) <= max_size:
-            plain += stream.flush()
     except zlib.error as error:
         raise MessageError(f"grpc: failed to decompress the received message: {error}") from error
     if len(plain) > max_size:

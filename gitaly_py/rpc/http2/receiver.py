@@ -110,7 +110,7 @@ class Receiver:
         stream = self._streams.open.get(number)
         if stream is None or stream.state not in RECEIVING:
             self.consumed(0, length)
-            self._on_stray_data(number, length)
+            self._on_stray_data(number, nothing=not length and not flags & frames.END_STREAM)
             return
         if length > stream.credit:
             self.consumed(0, length)
@@ -134,10 +134,10 @@ class Receiver:
         part = memoryview(data)[start:stop] if stop - start >= MIN_VIEW else data[start:stop]
         self.events.append(DataReceived(number, part, ended))
 
-    def _on_stray_data(self, number: int, length: int) -> None:
+    def _on_stray_data(self, number: int, *, nothing: bool) -> None:
         if self._streams.is_idle(number):
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "data_before_headers")
-        if not length:
+        if nothing:
             self._empty.count()
         self._refuse(number, ErrorCode.STREAM_CLOSED)
 
@@ -233,7 +233,8 @@ class Receiver:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "reset_before_headers")
         stream = self._streams.open.get(number)
         if stream is None:
-            self._empty.count()
+            if not self._streams.ignores(number):  # else it may be the client's word on our early response
+                self._empty.count()
             return
         self._resets.count()
         self._sender.drop(stream)
@@ -293,9 +294,9 @@ class Receiver:
         if self._streams.is_idle(number):
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "window_before_headers")
         stream = self._streams.open.get(number)
-        if stream is None:
-            self._empty.count()
-        elif not credit:
+        if stream is None:  # some clients return the window of a response when they read it
+            return
+        if not credit:
             self._refuse(number, ErrorCode.PROTOCOL_ERROR)
         elif not self._sender.grant_stream(stream, credit):
             self._refuse(number, ErrorCode.FLOW_CONTROL_ERROR)

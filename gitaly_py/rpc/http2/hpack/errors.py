@@ -2,6 +2,7 @@
 
 Exception
 ├── HpackError            the block breaks RFC 7541: COMPRESSION_ERROR of the connection (RFC 9113 4.3)
+│   └── TooManyFields     it breaks no rule, but decoding it to its end would take too long
 └── HeaderListTooLarge    the block is sound, and its list is larger than the limit (RFC 9113 6.5.2)
 """
 
@@ -10,6 +11,10 @@ from __future__ import annotations
 
 class HpackError(Exception):
     """The block can't be decoded, and nothing after it on this connection can."""
+
+
+class TooManyFields(HpackError):
+    """The block has more fields than anybody has use for."""
 
 
 class HeaderListTooLarge(Exception):

@@ -8,14 +8,14 @@ from typing import Final
 
 from gitaly_py.rpc.http2.hpack.static_table import STATIC_TABLE
 
-Field = tuple[str, str | bytes]
+Field = tuple[str, str | bytes | tuple[bytes, ...]]
 MakeField = Callable[[bytes, bytes], Field]
 # What the dynamic table keeps of a literal: the field, its name as it came, its size (RFC 7541 4.1).
 Entry = tuple[Field, bytes, int]
 
-MAX_LITERALS: Final = 2048
-MAX_OCTETS: Final = 256
-CHUNK: Final = 8
+MAX_LITERALS: Final = 1024
+MAX_OCTETS: Final = 128  # so that lengths take an octet each, which is what the decoder looks for
+CHUNK: Final = 8  # few enough that one field that differs from request to request costs little
 
 
 class Chunk:

@@ -1,0 +1,60 @@
+"""`python -m benchmarks.rpc.daemon serve CONFIG`: a daemon with a service whose streams cost nothing to make.
+
+What the RPCs of the API stream comes from git, which would cost more than the engine that is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from google.protobuf.wrappers_pb2 import BytesValue, UInt32Value
+
+from gitaly_py import services
+from gitaly_py.cli import main
+from gitaly_py.rpc.methods import Method
+from gitaly_py.rpc.service import Service
+
+SERVICE = "benchmark.Streams"
+MESSAGE_BYTES = 128 * 1024
+DRIP_BYTES = 32 * 1024
+
+_service = Service(
+    SERVICE,
+    known=[
+        Method(SERVICE, "Download", UInt32Value, BytesValue, client_streaming=False, server_streaming=True),
+        Method(SERVICE, "Drip", UInt32Value, BytesValue, client_streaming=False, server_streaming=True),
+        Method(SERVICE, "Upload", BytesValue, UInt32Value, client_streaming=True, server_streaming=False),
+    ],
+)
+
+
+@_service.rpc()
+async def download(_: Any, request: UInt32Value) -> AsyncIterator[BytesValue]:
+    """As many large messages as are asked for."""
+    message = BytesValue(value=bytes(MESSAGE_BYTES))
+    for _ in range(request.value):
+        yield message
+
+
+@_service.rpc()
+async def drip(_: Any, request: UInt32Value) -> AsyncIterator[BytesValue]:
+    """As many smaller messages as are asked for."""
+    message = BytesValue(value=bytes(DRIP_BYTES))
+    for _ in range(request.value):
+        yield message
+
+
+@_service.rpc()
+async def upload(_: Any, requests: AsyncIterator[BytesValue]) -> UInt32Value:
+    """The number of messages that came."""
+    count = 0
+    async for _message in requests:
+        count += 1
+    return UInt32Value(value=count)
+
+
+if __name__ == "__main__":
+    registry = services.registry
+    services.registry = lambda: [*registry(), _service]
+    main(prog_name="gitaly-py")

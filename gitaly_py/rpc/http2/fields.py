@@ -18,7 +18,8 @@ MALFORMED: Final[Field] = ("", "")
 PSEUDO: Final = frozenset((":method", ":scheme", ":path", ":authority"))
 
 _NAME = re.compile(rb":?[!#$%&'*+\-.^_`|~0-9a-z]+")
-_BAD_VALUE = re.compile(rb"[\x00\r\n]|^[ \t]|[ \t]$")
+# Space around a value is malformed, too, but gRPC's own library sends what a user name has there.
+_BAD_VALUE = re.compile(rb"[\x00\r\n]")
 _CONNECTION_SPECIFIC = frozenset(
     (b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade")
 )

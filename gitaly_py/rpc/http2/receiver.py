@@ -25,6 +25,7 @@ from gitaly_py.rpc.http2.settings import changes
 from gitaly_py.rpc.http2.streams import RECEIVING, Change, Stream, Streams
 
 MIN_VIEW: Final = 8192  # octets of a DATA frame
+MAX_KEPT: Final = 8  # octets of memory for an octet of data
 
 
 class Receiver:
@@ -130,8 +131,9 @@ class Receiver:
             return
         if ended:
             self._streams.change(stream, Change.RECEIVED_END)
-        # A view of much data is cheaper than its copy; one of little would keep all that it came with.
-        part = memoryview(data)[start:stop] if stop - start >= MIN_VIEW else data[start:stop]
+        # A view is cheaper than a copy, but keeps all that it came with.
+        large = stop - start >= MIN_VIEW and (stop - start) * MAX_KEPT >= len(data)
+        part = memoryview(data)[start:stop] if large else data[start:stop]
         self.events.append(DataReceived(number, part, ended))
 
     def _on_stray_data(self, number: int, *, nothing: bool) -> None:

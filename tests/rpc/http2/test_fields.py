@@ -32,13 +32,13 @@ def test_other_names_are_malformed(name: str) -> None:
     assert made(name) == MALFORMED
 
 
-@pytest.mark.parametrize("value", ["", "x", "a b\tc", "\x01\x7f", "gr\xf6\xdfer", '"quoted", too'])
+@pytest.mark.parametrize("value", ["", "x", "a b\tc", "\x01\x7f", "gr\xf6\xdfer", '"quoted", too', " a", "a\t"])
 def test_values_are_text_of_any_octets(value: str) -> None:
     assert made("name", value) == ("name", value)
 
 
-@pytest.mark.parametrize("value", ["a\0b", "a\nb", "a\rb", "\n", " a", "a ", "\ta", "a\t", " ", "a\n"])
-def test_values_with_line_ends_nul_or_space_around_them_are_malformed(value: str) -> None:
+@pytest.mark.parametrize("value", ["a\0b", "a\nb", "a\rb", "\n", "a\n"])
+def test_values_with_line_ends_or_nul_are_malformed(value: str) -> None:
     assert made("name", value) == MALFORMED
 
 

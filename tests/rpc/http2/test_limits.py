@@ -9,6 +9,7 @@ from gitaly_py.rpc.http2.events import ConnectionFailed, Event
 from gitaly_py.rpc.http2.limits import MAX_UNSENT_ANSWERS, Limits
 from gitaly_py.rpc.http2.replies import RESPONSE
 from tests.support.http2 import (
+    HEADERS,
     PING,
     Client,
     Frame,
@@ -139,6 +140,14 @@ def test_parts_of_a_header_block_are_counted() -> None:
 
     assert fault_of(client.send(*[continuation(1, b"\x82")] * 9)) == ""
     assert fault_of(client.send(continuation(1, b"\x82"))) == "header_block_too_large"
+
+
+def test_fields_of_a_header_block_are_limited_while_it_is_decoded() -> None:
+    """A field can be one octet, and nothing else runs while a block of millions is decoded."""
+    client = Client(Limits(max_header_list=100_000))
+
+    assert fault_of(client.send(Frame(HEADERS, 4, 1, b"\x82" * 1024))) == ""
+    assert fault_of(client.send(Frame(HEADERS, 4, 3, b"\x82" * 1025))) == "header_block_too_large"
 
 
 def test_parts_of_a_header_block_are_forgotten_with_its_end() -> None:

@@ -109,7 +109,9 @@ class Status:
         """The value of `grpc-status-details-bin`, or None without details."""
         if not self.details:
             return None
-        status = status_pb2.Status(code=self.code.value[0], message=self.message)
+        # Protobuf takes no surrogates, which stand for octets that are not UTF-8 in what git was asked.
+        message = self.message.encode("utf-8", "replace").decode()
+        status = status_pb2.Status(code=self.code.value[0], message=message)
         for detail in self.details:
             status.details.add().Pack(detail)
         return bytes(status.SerializeToString())

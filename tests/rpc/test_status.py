@@ -85,3 +85,10 @@ def test_a_status_without_details_has_no_encoded_form() -> None:
 def test_a_cancelled_call_keeps_its_text_and_loses_its_code() -> None:
     status = status_of(InvalidArgument("bad"), over=StatusCode.CANCELLED)
     assert (status.code, status.message) == (StatusCode.CANCELLED, "bad")
+
+
+def test_details_survive_a_message_with_octets_that_are_no_text() -> None:
+    error = NotFound(b"no \xff here".decode("utf-8", "surrogateescape"), PathError(path=b"p"))
+    encoded = status_of(error).encoded()
+    assert encoded is not None
+    assert status_pb2.Status.FromString(encoded).message == "no ? here"

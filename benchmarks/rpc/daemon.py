@@ -12,6 +12,7 @@ from google.protobuf.wrappers_pb2 import BytesValue, UInt32Value
 
 from gitaly_py import services
 from gitaly_py.cli import main
+from gitaly_py.pb.repository_pb2 import GetArchiveResponse
 from gitaly_py.rpc.methods import Method
 from gitaly_py.rpc.service import Service
 
@@ -22,25 +23,34 @@ DRIP_BYTES = 32 * 1024
 _service = Service(
     SERVICE,
     known=[
-        Method(SERVICE, "Download", UInt32Value, BytesValue, client_streaming=False, server_streaming=True),
-        Method(SERVICE, "Drip", UInt32Value, BytesValue, client_streaming=False, server_streaming=True),
+        Method(
+            SERVICE,
+            "Download",
+            UInt32Value,
+            GetArchiveResponse,
+            client_streaming=False,
+            server_streaming=True,
+        ),
+        Method(
+            SERVICE, "Drip", UInt32Value, GetArchiveResponse, client_streaming=False, server_streaming=True
+        ),
         Method(SERVICE, "Upload", BytesValue, UInt32Value, client_streaming=True, server_streaming=False),
     ],
 )
 
 
 @_service.rpc()
-async def download(_: Any, request: UInt32Value) -> AsyncIterator[BytesValue]:
+async def download(_: Any, request: UInt32Value) -> AsyncIterator[bytes]:
     """As many large messages as are asked for."""
-    message = BytesValue(value=bytes(MESSAGE_BYTES))
+    message = bytes(MESSAGE_BYTES)
     for _ in range(request.value):
         yield message
 
 
 @_service.rpc()
-async def drip(_: Any, request: UInt32Value) -> AsyncIterator[BytesValue]:
+async def drip(_: Any, request: UInt32Value) -> AsyncIterator[bytes]:
     """As many smaller messages as are asked for."""
-    message = BytesValue(value=bytes(DRIP_BYTES))
+    message = bytes(DRIP_BYTES)
     for _ in range(request.value):
         yield message
 

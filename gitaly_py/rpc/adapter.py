@@ -107,7 +107,9 @@ class Frame(Generic[AppT, RepositoryT]):
             argument = _requests(call, exchange, call.first) if rpc.method.client_streaming else call.first
             if not rpc.method.server_streaming:
                 message: Message = await rpc.handler(call, argument)
-                return _counted(call, message.SerializeToString())
+                encoded = message.SerializeToString()
+                _count_sent(call, len(encoded))
+                return encoded
             await _stream(rpc, call, exchange, argument)
             return None
 
@@ -164,8 +166,9 @@ async def _stream(rpc: Rpc, call: Call[Any, Any], exchange: Exchange, argument: 
     its git processes end before any step around them does.
     """
 
-    async def send(message: bytes) -> None:
-        await exchange.send(_counted(call, message))
+    async def send(*parts: bytes) -> None:
+        _count_sent(call, sum(map(len, parts)))
+        await exchange.send(*parts)
 
     packer = Packer(rpc, send)
     async with aclosing(rpc.handler(call, argument)) as produced:
@@ -174,7 +177,6 @@ async def _stream(rpc: Rpc, call: Call[Any, Any], exchange: Exchange, argument: 
     await packer.flush()
 
 
-def _counted(call: Call[Any, Any], message: bytes) -> bytes:
-    call.response_bytes += len(message)
+def _count_sent(call: Call[Any, Any], size: int) -> None:
+    call.response_bytes += size
     call.messages_sent += 1
-    return message

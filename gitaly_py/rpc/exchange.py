@@ -89,8 +89,11 @@ class Exchange(Protocol):
         a whole one. Raises an RpcError for a message that can't be taken.
         """
 
-    async def send(self, message: bytes) -> None:
-        """Sends a response message; waits while the client does not read."""
+    async def send(self, *parts: bytes) -> None:
+        """Sends a response message, given in parts so that nobody need put it together.
+
+        Waits while the client does not read.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,9 @@ CHUNK_BYTES = 1024 * 1024
 STREAM_BYTES = 128 * 1024
 """The most that one message of a byte stream carries."""
 
+_PART_BYTES = 4096
+"""Parts that are larger on average are sent as they are, smaller ones are put together."""
+
 _TURN_SECONDS = 0.002
 _ITEMS_A_LOOK = 32
 
@@ -76,7 +79,8 @@ def field_prefixes(number: int, sizes: int = 2048) -> Callable[[int], bytes]:
 class Packer:
     """Sends what a handler yields, in as few messages as the rules allow."""
 
-    def __init__(self, rpc: Rpc, send: Callable[[bytes], Awaitable[None]]) -> None:
+    def __init__(self, rpc: Rpc, send: Callable[..., Awaitable[None]]) -> None:
+        """send: takes the parts of one message, which must not change afterwards."""
         self._rpc = rpc
         self._response = rpc.method.response
         self._send = send
@@ -84,7 +88,7 @@ class Packer:
         self._size = 0
         self._looked = 0
         self._turn = time.monotonic()
-        self._prefix = _prefix_of(rpc)
+        self._prefix = None if rpc.items is None else _prefix_of(rpc, rpc.items)
 
     async def put(self, item: Any) -> None:
         """Takes one thing that the handler yielded."""
@@ -108,10 +112,10 @@ class Packer:
     async def flush(self) -> None:
         """Sends what is pending."""
         if self._pending:
-            message = b"".join(self._pending)
-            self._pending.clear()
+            pending, self._pending = self._pending, []
+            few = len(pending) * _PART_BYTES <= self._size
             self._size = 0
-            await self._send(message)
+            await self._send(*pending if few else (b"".join(pending),))
             self._turn = time.monotonic()
 
     async def _add(self, encoded: bytes) -> None:
@@ -140,7 +144,7 @@ class Packer:
             await self.flush()
             for start in range(0, len(data), STREAM_BYTES):
                 piece = bytes(data[start : start + STREAM_BYTES])
-                await self._send(self._response(data=piece).SerializeToString())
+                await self._send(_prefix_of(self._rpc, "data")(len(piece)), piece)
         else:
             await self._add(bytes(data))
 
@@ -152,11 +156,12 @@ class Packer:
             self._turn = time.monotonic()
 
 
-def _prefix_of(rpc: Rpc) -> Callable[[int], bytes] | None:
-    if rpc.items is None:
-        return None
-    number = rpc.method.response.DESCRIPTOR.fields_by_name[rpc.items].number
-    return _PREFIXES.setdefault(number, field_prefixes(number))
+def _prefix_of(rpc: Rpc, field: str) -> Callable[[int], bytes]:
+    number = rpc.method.response.DESCRIPTOR.fields_by_name[field].number
+    found = _PREFIXES.get(number)
+    if found is None:
+        found = _PREFIXES[number] = field_prefixes(number)
+    return found
 
 
 _PREFIXES: dict[int, Callable[[int], bytes]] = {}

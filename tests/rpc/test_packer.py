@@ -64,8 +64,8 @@ def advertisement() -> Rpc:
 async def packed(rpc: Rpc, items: Iterable[Any]) -> list[Any]:
     sent: list[bytes] = []
 
-    async def send(message: bytes) -> None:
-        sent.append(message)
+    async def send(*parts: bytes) -> None:
+        sent.append(b"".join(parts))
 
     packer = Packer(rpc, send)
     for item in items:

@@ -39,9 +39,9 @@ class HandMadeExchange:
     async def receive(self) -> bytes | None:
         return self._requests.pop(0) if self._requests else None
 
-    async def send(self, message: bytes) -> None:
+    async def send(self, *parts: bytes) -> None:
         await self.reading.wait()
-        self.sent.append(message)
+        self.sent.append(b"".join(parts))
 
 
 def frame_of(

@@ -98,8 +98,8 @@ class _Exchange:
         request, self._request = self._request, None
         return request
 
-    async def send(self, message: bytes) -> None:
-        await self._context.write(message)
+    async def send(self, *parts: bytes) -> None:
+        await self._context.write(b"".join(parts))
 
 
 class _StreamExchange(_Exchange):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from gitaly_py.rpc.exchange import Metadata
@@ -18,12 +19,12 @@ SEND_AHEAD: Final = 131072
 """Octets of a stream that may wait while its handler makes more: one message of the size that git's
 output is cut into, so that the next is ready when the client has taken this one."""
 
-LET_GO: Final = 32768
-"""Octets of an incomplete message that are let go at once; half the smallest window."""
-
 
 class NativeExchange:
-    """See Exchange. Messages come in by `feed` and `end`, whether or not the handler waits for one.
+    """See Exchange. Data comes in by `feed` and `end`, whether or not the handler waits for a message.
+
+    Data is read as messages no sooner than the handler takes them: compressed ones stay compressed, and
+    what a client can make us keep is what its window lets it send.
 
     deadline: on the loop's clock. begun: something of the response was sent. running: the task has begun.
     waiting_since: since when the handler waits for the client to read.
@@ -31,6 +32,7 @@ class NativeExchange:
 
     __slots__ = (
         "_connection",
+        "_data",
         "_ended",
         "_fault",
         "_held",
@@ -60,7 +62,8 @@ class NativeExchange:
     ) -> None:
         self._connection = connection
         self._reader = reader
-        self._messages: deque[tuple[bytes, int]] = deque()
+        self._data: deque[bytes | memoryview] = deque()
+        self._messages: Iterator[tuple[bytes, int]] = iter(())
         self._held = 0  # of the client's window
         self._stored = 0
         self._ended = False
@@ -83,30 +86,30 @@ class NativeExchange:
 
     async def receive(self) -> bytes | None:
         """See Exchange."""
-        while not self._messages:
-            if self._fault is not None:
-                raise self._fault
+        while (message := self._next()) is None:
             if self._ended:
+                if self._reader.incomplete:
+                    raise Internal("grpc: the request ended within a message: unexpected EOF")
                 return None
+            if self.cancelled:
+                await self._unwanted()
             self._receiver = self._connection.loop.create_future()
             try:
                 await self._receiver
             finally:
                 self._receiver = None
-        message, size = self._messages.popleft()
-        self._stored -= size
-        self._connection.buffered -= size
-        self._let_go(min(size, self._held) if self._messages else self._held)
         return message
 
-    async def send(self, message: bytes) -> None:
+    async def send(self, *parts: bytes) -> None:
         """See Exchange."""
+        if self.cancelled:
+            await self._unwanted()
         connection = self._connection
         core = connection.core
         if not self.begun:
             self.begun = True
             core.send_headers(self.number, RESPONSE)
-        core.send_data(self.number, prefix(len(message)), message)
+        core.send_data(self.number, prefix(sum(map(len, parts))), *parts)
         if core.queued_on(self.number) < SEND_AHEAD:
             connection.flush_soon()
             return
@@ -131,23 +134,12 @@ class NativeExchange:
         self._held += len(data)
         self._stored += len(data)
         self._connection.buffered += len(data)
-        try:
-            self._messages.extend(self._reader.feed(data))
-        except MessageTooLarge as error:
-            self._spoiled(ResourceExhausted(str(error)))
-        except MessageError as error:
-            self._spoiled(Internal(str(error)))
-        if self._messages:
-            self._wake_receiver()
-        elif self._held >= LET_GO:
-            # The rest of a message larger than the window can only come when its beginning is let go.
-            self._let_go(self._held)
+        self._data.append(data)
+        self._wake_receiver()
 
     def end(self) -> None:
         """The client sends no more messages."""
         self._ended = True
-        if self._reader.incomplete and self._fault is None:
-            self._fault = Internal("grpc: the request ended within a message: unexpected EOF")
         self._wake_receiver()
 
     def room(self) -> bool:
@@ -167,14 +159,37 @@ class NativeExchange:
 
     def close(self) -> None:
         """The call is over: what nobody has taken is let go."""
-        self._messages.clear()
+        self._data.clear()
+        self._messages = iter(())
         self._connection.buffered -= self._stored
         self._stored = 0
         self._let_go(self._held)
 
-    def _spoiled(self, fault: RpcError) -> None:
-        self._fault = fault
-        self._wake_receiver()
+    def _next(self) -> bytes | None:
+        """The next message of what has come, None when it needs more. Raises RpcError."""
+        if self._fault is not None:
+            raise self._fault
+        try:
+            while (found := next(self._messages, None)) is None:
+                if not self._data:
+                    # The rest of a message larger than the window comes when its beginning is let go.
+                    self._let_go(self._held)
+                    return None
+                self._messages = iter(self._reader.feed(self._data.popleft()))
+        except MessageError as error:
+            fault = ResourceExhausted if isinstance(error, MessageTooLarge) else Internal
+            self._fault = fault(str(error))
+            raise self._fault from error
+        message, size = found
+        self._stored -= size
+        self._connection.buffered -= size
+        self._let_go(min(size, self._held) if self._data else self._held)
+        return message
+
+    async def _unwanted(self) -> None:
+        """Ends a handler that goes on after its cancellation, or has not seen it since it never waited."""
+        await asyncio.sleep(0)
+        raise asyncio.CancelledError
 
     def _wake_receiver(self) -> None:
         if self._receiver is not None and not self._receiver.done():
@@ -184,4 +199,7 @@ class NativeExchange:
         """The client may send `size` octets more."""
         if size:
             self._held -= size
-            self._connection.core.consumed(self.number, size)
+            connection = self._connection
+            connection.core.consumed(self.number, size)
+            if connection.core.pending:
+                connection.flush_soon()

@@ -20,21 +20,16 @@ SERVICE = "benchmark.Streams"
 MESSAGE_BYTES = 128 * 1024
 DRIP_BYTES = 32 * 1024
 
+def _method(name: str, request: Any, response: Any, *, upload: bool = False) -> Method:
+    return Method(SERVICE, name, request, response, client_streaming=upload, server_streaming=not upload)
+
+
 _service = Service(
     SERVICE,
     known=[
-        Method(
-            SERVICE,
-            "Download",
-            UInt32Value,
-            GetArchiveResponse,
-            client_streaming=False,
-            server_streaming=True,
-        ),
-        Method(
-            SERVICE, "Drip", UInt32Value, GetArchiveResponse, client_streaming=False, server_streaming=True
-        ),
-        Method(SERVICE, "Upload", BytesValue, UInt32Value, client_streaming=True, server_streaming=False),
+        _method("Download", UInt32Value, GetArchiveResponse),
+        _method("Drip", UInt32Value, GetArchiveResponse),
+        _method("Upload", BytesValue, UInt32Value, upload=True),
     ],
 )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from functools import lru_cache
 
 from gitaly_py.git.reading.errors import HeadError
 from gitaly_py.git.reading.interface import GitObject, Reader
@@ -24,21 +23,6 @@ _SIGNATURE_TYPES = {
     SignatureType.X509: shared_pb2.X509,
     SignatureType.SSH: shared_pb2.SSH,
 }
-
-
-_REMEMBERED_BYTES = 4096
-
-
-def known_commit(commit: GitObject, mailmap: Mailmap) -> GitCommit:
-    """As `git_commit`, for single commits that are asked for again and again. Not to be changed."""
-    return (
-        _remembered(commit, mailmap) if len(commit.data) <= _REMEMBERED_BYTES else git_commit(commit, mailmap)
-    )
-
-
-@lru_cache(maxsize=1024)
-def _remembered(commit: GitObject, mailmap: Mailmap) -> GitCommit:
-    return git_commit(commit, mailmap)
 
 
 def git_commit(commit: GitObject, mailmap: Mailmap) -> GitCommit:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from gitaly_py.git.reading.cache import Readers
 from gitaly_py.git.reading.interface import Reader
+from gitaly_py.git.reading.stamps import Stamp
 from gitaly_py.git.repository import GitRepository
 from gitaly_py.storage.errors import ObjectDirectoryEscapes, ObjectDirectoryMissing, ObjectDirectoryNotSet
 from gitaly_py.storage.paths import clean, is_below
@@ -22,7 +23,11 @@ _POOL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A resolved repository. relative_path: as the client sent it; git: how the git layer addresses it."""
+    """A resolved repository.
+
+    relative_path: as the client sent it. git: how the git layer addresses it. folder: the state its folder
+    was in when the call began, None when that is not certain.
+    """
 
     storage_name: str
     storage_path: str
@@ -31,6 +36,7 @@ class Repository:
     readers: Readers
     gl_repository: str = ""
     gl_project_path: str = ""
+    folder: Stamp | None = None
 
     @property
     def path(self) -> str:
@@ -45,7 +51,7 @@ class Repository:
     def sibling(self, relative_path: str) -> Repository:
         """A repository of the same storage, unchecked: a temporary one, or a pool."""
         git = GitRepository(clean(f"{self.storage_path}/{relative_path}"))
-        return replace(self, relative_path=relative_path, git=git)
+        return replace(self, relative_path=relative_path, git=git, folder=None)
 
     def object_directory(self) -> str:
         """The path of the object directory that the request names, which must be one of this repository's.
@@ -71,4 +77,4 @@ class Repository:
 
     def reader(self) -> Reader:
         """Reads objects and references; ask once a call."""
-        return self.readers.open(self.git)
+        return self.readers.open(self.git, self.folder)

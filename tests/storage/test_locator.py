@@ -10,7 +10,9 @@ import pytest
 
 from gitaly_py.storage import errors
 from gitaly_py.storage.locator import Storages
+from gitaly_py.storage.repository import Repository
 from tests.support.repositories import Repo
+from tests.support.stamps import settle, unsettle
 
 ADDRESSES = [
     ("", "", errors.RepositoryNotSet, "repository not set"),
@@ -136,3 +138,104 @@ def test_storages_are_known_by_name(storages: Storages, root: Path) -> None:
     with pytest.raises(errors.StorageNotFound) as unknown:
         storages.path("other")
     assert unknown.value.name == "other"
+
+
+@pytest.fixture
+def known(storages: Storages, repo: Repo) -> Repository:
+    """The repository, looked at so long after its folder's last change that the next one must show."""
+    settle(repo.path)
+    return storages.repository("default", "a/repo.git")
+
+
+def test_a_folder_that_has_not_changed_is_not_looked_into_again(
+    storages: Storages, repo: Repo, known: Repository
+) -> None:
+    assert storages.repository("default", "a/repo.git") is known
+
+    repo.git("config", "core.logallrefupdates", "false")
+    assert storages.repository("default", "a/repo.git") is not known
+
+    unsettle(repo.path)
+    changing = storages.repository("default", "a/repo.git")
+    assert storages.repository("default", "a/repo.git") is not changing, "it may change without telling"
+
+
+@pytest.mark.parametrize("part", ["objects", "refs", "HEAD"])
+def test_a_part_that_goes_is_missed_at_once(
+    storages: Storages, root: Path, repo: Repo, known: Repository, part: str
+) -> None:
+    os.rename(f"{repo.path}/{part}", root / part)
+    with pytest.raises(errors.RepositoryNotValid, match=part):
+        storages.repository("default", "a/repo.git")
+
+    os.rename(root / part, f"{repo.path}/{part}")
+    assert storages.repository("default", "a/repo.git").path == repo.path
+
+
+def test_what_a_linked_part_leads_to_is_missed_at_once(storages: Storages, root: Path, repo: Repo) -> None:
+    os.rename(f"{repo.path}/objects", root / "objects")
+    os.symlink(root / "objects", f"{repo.path}/objects")
+    settle(repo.path)
+    storages.repository("default", "a/repo.git")
+
+    os.rename(root / "objects", root / "gone")
+
+    with pytest.raises(errors.RepositoryNotValid, match="objects"):
+        storages.repository("default", "a/repo.git")
+
+
+def test_a_removed_repository_is_missed_at_once_and_its_successor_found(
+    storages: Storages, root: Path, repo: Repo, known: Repository
+) -> None:
+    shutil.rmtree(repo.path)
+    with pytest.raises(errors.RepositoryNotFound):
+        storages.repository("default", "a/repo.git")
+
+    Repo.init(root / "other.git")
+    settle(root / "other.git")
+    os.rename(root / "other.git", repo.path)
+    assert storages.repository("default", "a/repo.git") is not known
+
+    shutil.rmtree(root)
+    with pytest.raises(errors.StorageMissing):
+        storages.repository("default", "a/repo.git")
+
+
+def test_each_address_of_a_known_repository_is_its_own(
+    storages: Storages, repo: Repo, known: Repository
+) -> None:
+    quarantined = storages.repository("default", "a/repo.git", object_directory="objects/incoming")
+    other = storages.repository("default", "a/repo.git", gl_repository="project-2")
+    linked = storages.repository("default", "a/repo.git", alternates=["objects"])
+
+    assert quarantined.git.object_directory == f"{repo.path}/objects/incoming"
+    assert linked.git.alternate_object_directories == (f"{repo.path}/objects",)
+    assert (other.gl_repository, known.gl_repository) == ("project-2", "")
+    assert storages.repository("default", "a/repo.git", known_storage=False).path == ""
+    assert storages.repository("default", "a/repo.git", existing=False) is not known
+
+
+async def test_a_change_of_the_config_is_seen_by_the_next_call(
+    storages: Storages, repo: Repo, known: Repository
+) -> None:
+    settle(f"{repo.path}/config")
+    assert known.reader().format.name == "sha1"
+
+    repo.git("config", "--file", f"{repo.path}/config", "extensions.objectformat", "sha256")
+    assert storages.repository("default", "a/repo.git").reader().format.name == "sha256"
+    repo.git("config", "--file", f"{repo.path}/config", "extensions.objectformat", "sha1")
+    settle(repo.path)
+    assert storages.repository("default", "a/repo.git").reader().format.name == "sha1"
+
+
+async def test_a_change_of_the_config_that_a_link_leads_to_is_seen(
+    storages: Storages, root: Path, repo: Repo
+) -> None:
+    os.rename(f"{repo.path}/config", root / "config")
+    os.symlink(root / "config", f"{repo.path}/config")
+    settle(repo.path, root / "config")
+    assert storages.repository("default", "a/repo.git").reader().format.name == "sha1"
+
+    repo.git("config", "--file", str(root / "config"), "extensions.objectformat", "sha256")
+
+    assert storages.repository("default", "a/repo.git").reader().format.name == "sha256"

@@ -6,6 +6,7 @@ push, repack, change of alternates and replaced repository that was complete whe
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ from gitaly_py.git.reading.libgit2 import LibGit2Reader
 from gitaly_py.git.reading.pool import CatFilePool
 from gitaly_py.git.reading.processes import ProcessReader
 from gitaly_py.git.reading.refs import FileReferences
-from gitaly_py.git.reading.stamps import Stamp, stamp
+from gitaly_py.git.reading.stamps import Stamp, now, stamp
 from gitaly_py.git.repository import GitRepository
 from gitaly_py.git.wire.objects import SHA1, ObjectFormat
 
@@ -31,12 +32,16 @@ _REFTABLE = (2, 45)
 class _Kept:
     """What is kept of one repository.
 
-    identity: of its config file, which a new repository has anew. references: None when git is to be asked.
+    git: for what only git knows, in calls that see the repository's objects and no others.
+    identity: of its config file, which a new repository has anew; None when it may change without telling.
+    folder: the state of the repository's folder in which that is its config.
     """
 
-    identity: Stamp | None
     format: ObjectFormat
-    references: FileReferences | None
+    references: ReferenceReader
+    git: ProcessReader
+    identity: Stamp | None = None
+    folder: Stamp | None = None
     database: ObjectDatabase | None = None
 
 
@@ -57,17 +62,23 @@ class Readers:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def open(self, repository: GitRepository) -> Reader:
+    def open(self, repository: GitRepository, folder: Stamp | None = None) -> Reader:
         """A reader for one call.
 
+        folder: the stamp of the repository's folder, settled and taken in this call. While it is the same,
+        the config file is not looked at again: git replaces it by renaming, which changes the folder. What
+        an editor has written into it in place is seen after the folder's next change.
         Raises ConfigUnreadable, UnknownObjectFormat, UnknownReferenceBackend, ReftableUnsupported.
         """
-        kept = self._keep(repository.path)
-        references = kept.references or self._asking(repository)
-        git = ProcessReader(repository, kept.format, references, self.pool, kept.identity)
+        kept = self._kept.get(repository.path)
+        if kept is None or folder is None or kept.folder != folder:
+            kept = self._checked(repository.path, kept, folder)
+        self._kept.move_to_end(repository.path)
+        if repository.object_directory or repository.alternate_object_directories:
+            return self._apart(repository, kept)
         if kept.format is not SHA1:
-            return git
-        return LibGit2Reader(repository, self._database(repository, kept), references, git)
+            return kept.git
+        return LibGit2Reader(repository, self._database(kept), kept.references, kept.git)
 
     async def evict(self, path: str) -> None:
         """Forgets the repository at `path`, which was removed or replaced."""
@@ -79,21 +90,42 @@ class Readers:
         self._kept.clear()
         await self.pool.close()
 
-    def _keep(self, path: str) -> _Kept:
-        identity = stamp(path + "/config")
-        kept = self._kept.get(path)
+    def _checked(self, path: str, kept: _Kept | None, folder: Stamp | None) -> _Kept:
+        """What is kept of the repository at `path`, after a look at its config."""
+        config = f"{path}/config"
+        read_at = now()
+        identity = stamp(config)
         if kept is None or identity is None or kept.identity != identity:
-            kept = self._kept[path] = _opened(path, identity)
+            kept = self._kept[path] = self._opened(path, identity)
+            self._kept.move_to_end(path)
             self._shrink()
-        self._kept.move_to_end(path)
+            kept.identity = identity if identity is not None and identity.settled(read_at) else None
+        # What a link leads to is replaced without a change of the folder.
+        kept.folder = None if kept.identity is None or os.path.islink(config) else folder
         return kept
 
-    def _database(self, repository: GitRepository, kept: _Kept) -> ObjectDatabase:
-        if repository.object_directory or repository.alternate_object_directories:
-            # What is in quarantine must not be seen by any other call.
-            return ObjectDatabase(repository)
-        if kept.database is None or not kept.database.unchanged:
-            kept.database = ObjectDatabase(repository)
+    def _opened(self, path: str, identity: Stamp | None) -> _Kept:
+        repository = GitRepository(path)
+        hash_format = object_format(path)
+        in_files = reference_backend(path) == "files"
+        references = FileReferences(path, hash_format.hex_length) if in_files else self._asking(repository)
+        git = ProcessReader(repository, hash_format, references, self.pool, identity)
+        return _Kept(hash_format, references, git)
+
+    def _apart(self, repository: GitRepository, kept: _Kept) -> Reader:
+        """A reader of objects in quarantine, which must not be seen by any other call."""
+        in_files = isinstance(kept.references, FileReferences)
+        references = kept.references if in_files else self._asking(repository)
+        git = ProcessReader(repository, kept.format, references, self.pool, kept.git.identity)
+        if kept.format is not SHA1:
+            return git
+        return LibGit2Reader(repository, ObjectDatabase(repository), references, git)
+
+    def _database(self, kept: _Kept) -> ObjectDatabase:
+        if kept.database is None:
+            kept.database = ObjectDatabase(kept.git.repository)
+            self._shrink()
+        elif kept.database.refresh():
             self._shrink()
         return kept.database
 
@@ -107,9 +139,3 @@ class Readers:
         while len(self._kept) > 1 and (len(self._kept) > self._limit or packs > self._max_packs):
             _, gone = self._kept.popitem(last=False)
             packs -= gone.database.packs if gone.database else 0
-
-
-def _opened(path: str, identity: Stamp | None) -> _Kept:
-    hash_format = object_format(path)
-    in_files = reference_backend(path) == "files"
-    return _Kept(identity, hash_format, FileReferences(path, hash_format.hex_length) if in_files else None)

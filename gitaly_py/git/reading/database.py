@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TypeVar
 
 import pygit2
@@ -47,7 +47,9 @@ configure()
 class ObjectDatabase:
     """The objects of one repository, as seen through its object directories.
 
-    Both look-ups take a full id and raise ObjectUnreadableHere.
+    The look-ups take a full id and raise ObjectUnreadableHere. Loose objects are looked for before packs:
+    libgit2 lists the folder of packs for each object it does not find in one. An object on its way from one
+    to the other is still found, since packs that are not those opened are looked into before giving up.
     """
 
     def __init__(self, repository: GitRepository) -> None:
@@ -55,33 +57,35 @@ class ObjectDatabase:
         self._open()
 
     @property
-    def unchanged(self) -> bool:
-        """Whether the object directories are still as they were when opened."""
-        return self._stores.unchanged()
-
-    @property
     def packs(self) -> int:
         """Pack files, each of which may cost a handle and a mapping."""
         return self._stores.packs
+
+    def refresh(self) -> bool:
+        """Opens the object directories again unless they are as they were; whether it did so."""
+        changed = not self._stores.unchanged()
+        if changed:
+            self._open()
+        return changed
 
     def info(self, oid: str) -> ObjectInfo | None:
         """Type and size of an object."""
         # git knows the empty tree without having it.
         if oid == SHA1.empty_tree:
             return ObjectInfo(oid, "tree", 0)
-        return self._retried(lambda: self._packed_info(oid), lambda: self._loose.info(oid))
+        return self._retried(oid, LooseObjects.info, ObjectDatabase._packed_info)
 
     def look(self, oid: str) -> GitObject | ObjectInfo | None:
         """A whole object if it is small, else type and size."""
         if oid == SHA1.empty_tree:
             return GitObject(oid, "tree", b"")
-        return self._retried(lambda: self._packed_look(oid), lambda: self._loose.look(oid))
+        return self._retried(oid, LooseObjects.look, ObjectDatabase._packed_look)
 
     def read(self, oid: str) -> GitObject | None:
         """A whole object."""
         if oid == SHA1.empty_tree:
             return GitObject(oid, "tree", b"")
-        return self._retried(lambda: self._packed(oid), lambda: self._loose.read(oid))
+        return self._retried(oid, LooseObjects.read, ObjectDatabase._packed)
 
     def _packed_info(self, oid: str) -> ObjectInfo | None:
         try:
@@ -91,8 +95,11 @@ class ObjectDatabase:
         return ObjectInfo(oid, _TYPES[kind], size)
 
     def _packed_look(self, oid: str) -> GitObject | ObjectInfo | None:
-        info = self._packed_info(oid)
-        return info if info is None or info.size > EAGER else self._packed(oid)
+        try:
+            kind, size = self._odb.read_header(oid)
+        except KeyError:
+            return None
+        return ObjectInfo(oid, _TYPES[kind], size) if size > EAGER else self._packed(oid)
 
     def _packed(self, oid: str) -> GitObject | None:
         try:
@@ -101,31 +108,36 @@ class ObjectDatabase:
             return None
         return GitObject(oid, _TYPES[kind], data)
 
-    def _retried(self, *places: Callable[[], T]) -> T | None:
-        """Looks in each place, and again with fresh handles: a repack may have replaced what is open."""
+    def _retried(
+        self, oid: str, loose: Callable[[LooseObjects, str], T], packed: Callable[[ObjectDatabase, str], T]
+    ) -> T | None:
+        """Looks in both places, and again with fresh handles: a repack may have replaced what is open."""
         try:
-            found = _first(places)
-            if found is not None or self._stores.unchanged():
+            found = self._first(oid, loose, packed)
+            if found is not None or not self.refresh():
                 return found
         except (pygit2.GitError, DamagedObject):
-            pass
-        self._open()
+            self._open()
         try:
-            return _first(places)
+            return self._first(oid, loose, packed)
         except (pygit2.GitError, DamagedObject) as error:
             raise ObjectUnreadableHere(str(error)) from error
+
+    def _first(
+        self, oid: str, loose: Callable[[LooseObjects, str], T], packed: Callable[[ObjectDatabase, str], T]
+    ) -> T | None:
+        try:
+            return loose(self._loose, oid) or packed(self, oid)
+        except DamagedObject:
+            found = packed(self, oid)
+            if found is None:
+                raise
+            return found
 
     def _open(self) -> None:
         self._stores = ObjectStores(self._repository)
         self._loose = LooseObjects(self._stores.folders)
-        self._odb = pygit2.Odb()
+        odb = pygit2.Odb()
         for folder in self._stores.folders:
-            self._odb.add_backend(pygit2.OdbBackendPack(folder), 1)
-
-
-def _first(places: Iterable[Callable[[], T]]) -> T | None:
-    for look_up in places:
-        found = look_up()
-        if found is not None:
-            return found
-    return None
+            odb.add_backend(pygit2.OdbBackendPack(folder), 1)
+        self._odb = odb

@@ -8,7 +8,7 @@ from gitaly_py.git.commands import DISABLED, Command
 from gitaly_py.git.process import Git
 from gitaly_py.git.reading.errors import HeadUnreadable
 from gitaly_py.git.reading.interface import Head, Holders, Reference, References
-from gitaly_py.git.reading.refs import is_safe_name
+from gitaly_py.git.reading.names import is_safe_name
 from gitaly_py.git.repository import GitRepository
 
 _VALUES = "--format=%(objectname) %(refname)"

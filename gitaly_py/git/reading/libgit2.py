@@ -41,6 +41,8 @@ T = TypeVar("T")
 class LibGit2Reader:
     """A Reader of SHA-1 objects; see interface.py for what its methods promise."""
 
+    __slots__ = ("_database", "_git", "_references", "_resolver", "repository")
+
     format: ObjectFormat = SHA1
 
     def __init__(
@@ -79,16 +81,16 @@ class LibGit2Reader:
         check_revision(revision)
         try:
             oid = self._resolver.resolve(revision)
-            info = None if oid is None else self._database.info(oid)
-            if info is None:
-                return None
-            if info.size <= _INLINE:
-                return self._database.read(info.oid)
+            found = None if oid is None else self._database.look(oid)
+            if found is None or isinstance(found, GitObject):
+                return found
+            if found.size <= _INLINE:
+                return self._database.read(found.oid)
         except (Undecided, ObjectUnreadableHere):
             return await self._git.read(revision)
-        if info.size > LARGEST_READ:
-            raise ObjectTooLarge(info.oid, info.size)
-        return await self._git.read(info.oid.encode())
+        if found.size > LARGEST_READ:
+            raise ObjectTooLarge(found.oid, found.size)
+        return await self._git.read(found.oid.encode())
 
     def info_each(self, revisions: Iterable[bytes]) -> AsyncGenerator[ObjectInfo | None]:
         """See Reader."""

@@ -1,7 +1,7 @@
 """Loose references: one small file each, named like the reference.
 
 A file holds `<hex>` or `ref: <name>`; a symbolic link into `refs/` is an old form of the latter. What is
-neither is a broken reference, which still hides a packed one of its name.
+neither, or breaks git's rules for names, is a broken reference, which still hides a packed one of its name.
 """
 
 from __future__ import annotations
@@ -13,8 +13,14 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
+from gitaly_py.git.reading.names import is_safe_name
+from gitaly_py.git.reading.stamps import Stamp, is_unchanged, now, stamp_of
+
 _LARGEST = 4096
 """Bytes of a reference's file that are looked at; names are shorter, since they are paths."""
+
+_KEPT = 64
+"""References of a repository whose values are kept: those that are asked for again and again are few."""
 
 _NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
 
@@ -32,31 +38,29 @@ class LooseReferences:
     def __init__(self, repository_path: str, hex_length: int) -> None:
         self._root = os.fsencode(repository_path) + b"/"
         self._value = re.compile(rb"([0-9a-fA-F]{%d})(?:\s|\Z)" % hex_length)
-
-    def is_there(self, name: bytes) -> bool:
-        """Whether there is a file, folder or link of that name; much cheaper than a `read` in vain."""
-        return os.access(self._root + name, os.F_OK, follow_symlinks=False)
+        self._kept: dict[bytes, tuple[Stamp, LooseReference]] = {}
 
     def read(self, name: bytes) -> LooseReference | None:
         """The reference of that name, None when there is no file. `name` must be a safe reference name.
 
-        Raises OSError when the file can't be read.
+        A file that is as it was is not opened again. Raises OSError when it can't be read.
         """
         path = self._root + name
-        try:
-            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except OSError as error:
-            if error.errno == errno.ELOOP:
-                return self._linked(path)
-            _check_absent(error)
+        kept = self._kept.get(name)
+        if kept is not None:
+            if is_unchanged(path, kept[0], follow_symlinks=False):
+                return kept[1]
+            del self._kept[name]
+        elif not os.access(path, os.F_OK, follow_symlinks=False):
+            # Most names have no file, and an `open` in vain costs four times as much.
             return None
-        try:
-            return self._parsed(os.read(handle, _LARGEST))
-        except OSError as error:
-            _check_absent(error)
-            return None
-        finally:
-            os.close(handle)
+        read_at = now()
+        reference, version = self._load(path)
+        if reference is not None and version is not None and version.settled(read_at):
+            if len(self._kept) >= _KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[name] = version, reference
+        return reference
 
     def scan_all(self, prefix: bytes) -> dict[bytes, LooseReference]:
         """Every reference with that prefix, which begins with `refs/`.
@@ -79,7 +83,7 @@ class LooseReferences:
                     continue
                 if is_folder:
                     folders.append(name)
-                elif (reference := self.read(name)) is not None:
+                elif (reference := self._load(self._root + name)[0]) is not None:
                     yield name, reference
 
     def _listed(self, folder: bytes) -> list[tuple[bytes, bool]]:
@@ -94,10 +98,28 @@ class LooseReferences:
         except (FileNotFoundError, NotADirectoryError):
             return []
 
+    def _load(self, path: bytes) -> tuple[LooseReference | None, Stamp | None]:
+        """What a file holds, and in which version of it; no version of what a link leads to."""
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                return self._linked(path), None
+            _check_absent(error)
+            return None, None
+        try:
+            version = stamp_of(os.fstat(handle))
+            return self._parsed(os.read(handle, _LARGEST)), version
+        except OSError as error:
+            _check_absent(error)
+            return None, None
+        finally:
+            os.close(handle)
+
     def _linked(self, path: bytes) -> LooseReference | None:
         target = os.readlink(path)
         if target.startswith(b"refs/"):
-            return LooseReference(None, target)
+            return _symbolic(target)
         try:
             with open(path, "rb") as file:
                 return self._parsed(file.read(_LARGEST))
@@ -107,9 +129,13 @@ class LooseReferences:
 
     def _parsed(self, data: bytes) -> LooseReference:
         if data.startswith(b"ref:"):
-            return LooseReference(None, data[4:].strip())
+            return _symbolic(data[4:].strip())
         value = self._value.match(data)
         return LooseReference(value[1].decode("ascii").lower() if value else None, None)
+
+
+def _symbolic(target: bytes) -> LooseReference:
+    return LooseReference(None, target if is_safe_name(target) else None)
 
 
 def _check_absent(error: OSError) -> None:

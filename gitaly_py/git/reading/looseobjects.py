@@ -5,9 +5,11 @@ libgit2 could read them, but does not return from one that was cut off in a cras
 
 from __future__ import annotations
 
+import os
 import re
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 
 from gitaly_py.git.reading.interface import GitObject, ObjectInfo
 
@@ -19,6 +21,10 @@ EAGER = 8192
 _HEADER_INPUT = 128
 """Compressed bytes that always hold the header."""
 
+_KEPT = 16
+_KEPT_SIZE = 2048
+"""So many objects of at most so many bytes are kept: heads of branches are read again and again."""
+
 
 class DamagedObject(Exception):
     """A loose object that is no object."""
@@ -29,6 +35,7 @@ class LooseObjects:
 
     def __init__(self, folders: Sequence[str]) -> None:
         self._folders = folders
+        self._kept: dict[str, GitObject] = {}
 
     def info(self, oid: str) -> ObjectInfo | None:
         """Type and size of an object."""
@@ -43,6 +50,10 @@ class LooseObjects:
 
     def look(self, oid: str) -> GitObject | ObjectInfo | None:
         """A whole object of at most EAGER bytes, else what its header says."""
+        kept = self._kept.get(oid)
+        # Its content is what the id says, as long as it is there.
+        if kept is not None and self._path(oid) is not None:
+            return kept
         data = self._file(oid, _EAGER_INPUT)
         if data is None:
             return None
@@ -52,11 +63,16 @@ class LooseObjects:
             raise DamagedObject(oid) from error
         info, begin = _parsed(oid, start)
         content = start[begin:]
-        return GitObject(oid, info.type, content) if len(content) == info.size <= EAGER else info
+        if len(content) != info.size or info.size > EAGER:
+            return info
+        found = GitObject(oid, info.type, content)
+        if info.size <= _KEPT_SIZE:
+            self._keep(found)
+        return found
 
     def read(self, oid: str) -> GitObject | None:
         """A whole object."""
-        data = self._file(oid, -1)
+        data = self._file(oid, None)
         if data is None:
             return None
         try:
@@ -68,14 +84,38 @@ class LooseObjects:
             raise DamagedObject(oid)
         return GitObject(oid, info.type, whole[begin:])
 
-    def _file(self, oid: str, size: int) -> bytes | None:
+    def _keep(self, found: GitObject) -> None:
+        if len(self._kept) >= _KEPT:
+            del self._kept[next(iter(self._kept))]
+        self._kept[found.oid] = found
+
+    def _path(self, oid: str) -> str | None:
+        below = f"/{oid[:2]}/{oid[2:]}"
         for folder in self._folders:
-            try:
-                with open(f"{folder}/{oid[:2]}/{oid[2:]}", "rb", buffering=0) as file:
-                    return file.read(size)
-            except (FileNotFoundError, NotADirectoryError):
-                continue
+            path = folder + below
+            # Most objects are in packs, and an `open` in vain costs four times as much.
+            if os.access(path, os.F_OK):
+                return path
         return None
+
+    def _file(self, oid: str, size: int | None) -> bytes | None:
+        """The first `size` bytes of an object's file, None meaning all of them."""
+        while (path := self._path(oid)) is not None:
+            # One that goes just now may still be in another folder.
+            with suppress(FileNotFoundError, NotADirectoryError):
+                return _contents(path, size)
+        return None
+
+
+def _contents(path: str, size: int | None) -> bytes:
+    if size is None:
+        with open(path, "rb", buffering=0) as file:
+            return file.read()
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(handle, size)
+    finally:
+        os.close(handle)
 
 
 def _parsed(oid: str, data: bytes) -> tuple[ObjectInfo, int]:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 
 from gitaly_py.git.reading.errors import ReferencesUnreadable
 from gitaly_py.git.reading.interface import References
-from gitaly_py.git.reading.stamps import Stamp, now, stamp
+from gitaly_py.git.reading.stamps import Stamp, is_unchanged, now, stamp
 
 _HEX = re.compile(rb"[0-9a-f]+ ")
 
@@ -28,6 +28,9 @@ _CHUNK_GROWTH = 8
 
 _SEARCHED = 2 << 20
 """Bytes searched for an id at a stretch: about a millisecond."""
+
+_KEPT = 256
+"""Answers of `find` that are kept: a search takes a step for each doubling of the file."""
 
 Buffer = bytes | mmap.mmap
 
@@ -52,9 +55,18 @@ class PackedReferences:
         if b"sorted" not in traits:
             self._data, self._begin = self._sorted(data[len(header) :]), 0
         self._end = len(self._data)
+        self._found: dict[bytes, str | None] = {}
 
     def find(self, name: bytes) -> str | None:
         """The id of the reference of that name."""
+        if name in self._found:
+            return self._found[name]
+        if len(self._found) >= _KEPT:
+            self._found.clear()
+        self._found[name] = found = self._searched(name)
+        return found
+
+    def _searched(self, name: bytes) -> str | None:
         at = self._lower_bound(name)
         line = self._data[at : at + self._hex + len(name) + 2]
         if line[self._hex + 1 :] != name + b"\n" or not _HEX.match(line):
@@ -185,7 +197,10 @@ class PackedFile:
 
     def current(self) -> PackedReferences:
         """Raises ReferencesUnreadable when the file is damaged, OSError when it can't be read."""
-        if self._stamp is None or stamp(self._path) != self._stamp:
+        if self._state is self._empty:
+            if os.access(self._path, os.F_OK):
+                self._load()
+        elif self._stamp is None or not is_unchanged(self._path, self._stamp):
             self._load()
         return self._state
 

@@ -16,6 +16,8 @@ class Undecided(Exception):
 class Resolver:
     """Finds the id a revision stands for. references: None when they can't be read in process."""
 
+    __slots__ = ("_database", "_references")
+
     def __init__(self, database: RecentObjects, references: FileReferences | None) -> None:
         self._database = database
         self._references = references
@@ -44,19 +46,20 @@ class Resolver:
             return plain.base.decode("ascii").lower()
         if self._references is None:
             raise Undecided
-        reference = self._references.first(plain.names())
-        if reference is not None:
-            return reference.oid
+        oid = self._references.first(plain.names())
+        if oid is not None:
+            return oid
         if plain.may_be_short:
             raise Undecided
         return None
 
     def _peeled(self, oid: str, wanted: str) -> str | None:
         """The object of type `wanted` that `oid` leads to; see Plain.peels."""
-        while (info := self._database.info(oid)) is not None:
-            if wanted in (info.type, "object") or (wanted == "" and info.type != "tag"):
+        while (found := self._database.look(oid)) is not None:
+            kind = found.type
+            if wanted in (kind, "object") or (wanted == "" and kind != "tag"):
                 return oid
-            if info.type != "tag" and (info.type, wanted) != ("commit", "tree"):
+            if kind != "tag" and (kind, wanted) != ("commit", "tree"):
                 return None
             target = self._first_header(oid)
             if target is None:

@@ -45,6 +45,7 @@ class CatFilePool:
         self._clock = clock
         self._idle: OrderedDict[_Key, _Idle] = OrderedDict()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._ending: set[asyncio.Task[Any]] = set()
         self._sweeping = False
 
     def __len__(self) -> int:
@@ -70,7 +71,7 @@ class CatFilePool:
                 await self._put(key, taken)
             else:
                 metrics.catfile_cache.labels("dirty").inc()
-                await taken.owner.aclose()
+                await asyncio.wait([self._begin_end(taken)])
 
     async def evict(self, path: str) -> None:
         """Ends the idle processes of the repository at `path`, which was removed or replaced."""
@@ -81,6 +82,8 @@ class CatFilePool:
         await end_all(self._tasks)
         self._sweeping = False
         await self._end(list(self._idle))
+        while self._ending:
+            await asyncio.wait(self._ending)
 
     def _take(self, key: _Key) -> _Idle | None:
         idle = self._idle.pop(key, None)
@@ -88,20 +91,27 @@ class CatFilePool:
         usable = idle if idle and idle.process.clean else None
         metrics.catfile_cache.labels("hit" if usable else "miss").inc()
         if idle and not usable:
-            spawn(idle.owner.aclose(), name="cat-file end", owner=self._tasks)
+            self._begin_end(idle)
         return usable
 
     async def _put(self, key: _Key, used: _Idle) -> None:
+        surplus = []
         if key in self._idle:
             metrics.catfile_cache.labels("duplicate").inc()
-            await self._end([key])
+            surplus.append(self._idle.pop(key))
         self._idle[key] = used._replace(since=self._clock())
         if len(self._idle) > self._limit:
-            await self._end([next(iter(self._idle))])
+            surplus.append(self._idle.popitem(last=False)[1])
         metrics.catfile_cache_members.labels("object_reader").set(len(self._idle))
         if not self._sweeping:
             self._sweeping = True
             spawn(self._sweep(), name="cat-file pool", owner=self._tasks)
+        if surplus:
+            await asyncio.wait([self._begin_end(idle) for idle in surplus])
+
+    def _begin_end(self, idle: _Idle) -> asyncio.Task[None]:
+        """Ends a process whoever is cancelled meanwhile."""
+        return spawn(idle.owner.aclose(), name="cat-file end", owner=self._ending)
 
     async def _sweep(self) -> None:
         while self._idle:
@@ -117,5 +127,6 @@ class CatFilePool:
     async def _end(self, keys: list[_Key]) -> None:
         ended = [self._idle.pop(key) for key in keys]
         metrics.catfile_cache_members.labels("object_reader").set(len(self._idle))
-        for idle in ended:
-            await idle.owner.aclose()
+        endings = [self._begin_end(idle) for idle in ended]
+        if endings:
+            await asyncio.wait(endings)

@@ -51,7 +51,7 @@ class ProcessReader:
         self.format = object_format
         self._references = references
         self._pool = pool
-        self._identity = identity
+        self.identity = identity
 
     async def resolve(self, revision: bytes) -> str | None:
         """See Reader."""
@@ -73,7 +73,7 @@ class ProcessReader:
     async def info(self, revision: bytes) -> ObjectInfo | None:
         """See Reader."""
         check_revision(revision)
-        async with self._pool.borrow(self.repository, self._identity) as process:
+        async with self._pool.borrow(self.repository, self.identity) as process:
             if not process.can_ask(revision):
                 return None
             await process.send(catfile.info, [revision])
@@ -82,7 +82,7 @@ class ProcessReader:
     async def read(self, revision: bytes) -> GitObject | None:
         """See Reader."""
         check_revision(revision)
-        async with self._pool.borrow(self.repository, self._identity) as process:
+        async with self._pool.borrow(self.repository, self.identity) as process:
             if not process.can_ask(revision):
                 return None
             await process.send(catfile.contents, [revision])
@@ -139,7 +139,7 @@ class ProcessReader:
         revisions: Iterable[bytes],
         take: Callable[[CatFile, bytes], Awaitable[T | None]],
     ) -> AsyncGenerator[T | None]:
-        async with self._pool.borrow(self.repository, self._identity) as process:
+        async with self._pool.borrow(self.repository, self.identity) as process:
             for window in _windows(revisions):
                 asked = {revision for revision in window if process.can_ask(revision)}
                 await process.send(request, [revision for revision in window if revision in asked])

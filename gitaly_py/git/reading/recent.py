@@ -13,19 +13,26 @@ class RecentObjects:
     and small enough to be read at once.
     """
 
+    __slots__ = ("_database", "_last")
+
     def __init__(self, database: ObjectDatabase) -> None:
         self._database = database
         self._last: GitObject | None = None
 
+    def look(self, oid: str) -> GitObject | ObjectInfo | None:
+        """See ObjectDatabase.look."""
+        last = self._last
+        if last is not None and last.oid == oid:
+            return last
+        found = self._database.look(oid)
+        if isinstance(found, GitObject):
+            self._last = found
+        return found
+
     def info(self, oid: str) -> ObjectInfo | None:
         """See ObjectDatabase.info."""
-        last = self._last
-        if last is None or last.oid != oid:
-            found = self._database.look(oid)
-            if not isinstance(found, GitObject):
-                return found
-            self._last = last = found
-        return ObjectInfo(oid, last.type, len(last.data))
+        found = self.look(oid)
+        return ObjectInfo(oid, found.type, len(found.data)) if isinstance(found, GitObject) else found
 
     def read(self, oid: str) -> GitObject | None:
         """See ObjectDatabase.read."""

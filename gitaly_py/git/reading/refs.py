@@ -7,19 +7,14 @@ packed-refs is then seen in one of the two. A loose reference hides a packed one
 from __future__ import annotations
 
 import asyncio
-import re
 from bisect import bisect_left, bisect_right
 from collections.abc import AsyncGenerator, Iterator, Sequence
 
 from gitaly_py.git.reading.errors import HeadUnreadable
 from gitaly_py.git.reading.interface import Head, Holders, Reference, References
 from gitaly_py.git.reading.loose import LooseReference, LooseReferences
+from gitaly_py.git.reading.names import is_safe_name
 from gitaly_py.git.reading.packed import PackedFile
-
-_MALFORMED_NAME = re.compile(
-    rb"[\0-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(?:/|\Z)|[/.]\Z|\A[/.]|\A@\Z", re.DOTALL
-)
-"""What `git check-ref-format` refuses."""
 
 _DEEPEST_SYMREF = 5
 """Names in a chain of symbolic references; git's SYMREF_MAXDEPTH."""
@@ -29,9 +24,12 @@ _FEW_LOOSE = 100
 
 _BATCH = 4096
 
+_USUAL = 4
+"""So many names are looked for first by `first`: those of tags and branches are among them."""
+
 
 class FileReferences:
-    """The references of one repository; kept between calls for the sake of packed-refs."""
+    """The references of one repository; kept between calls for the sake of what was read of them."""
 
     def __init__(self, repository_path: str, hex_length: int) -> None:
         self._loose = LooseReferences(repository_path, hex_length)
@@ -48,30 +46,28 @@ class FileReferences:
         oid, last = self._followed(name)
         return None if oid is None else Reference(name, oid, None if last == name else last)
 
-    def first(self, names: Sequence[bytes]) -> Reference | None:
-        """The first of some references that exists, as one look at the files finds them.
+    def first(self, names: Sequence[bytes]) -> str | None:
+        """The value of the first of some references that has one. The names must be safe."""
+        return self._first(names[:_USUAL]) or self._first(names[_USUAL:])
 
-        All of them are looked for as loose files before packed-refs, for the order that git packs in.
-        """
-        if not is_safe_name(names[-1]):
-            return None
-        loose: list[LooseReference | None] = []
+    def _first(self, names: Sequence[bytes]) -> str | None:
+        """As `first`, with one look at packed-refs: after that at the loose files, as git packs."""
+        found = None
+        behind: list[bytes] = []
         for name in names:
-            loose.append(self._loose.read(name) if self._loose.is_there(name) else None)
-            if loose[-1] is not None:
+            found = self._loose.read(name)
+            if found is not None:
                 break
+            behind.append(name)
         packed = self._packed.current()
-        for name, found in zip(names, loose, strict=False):
-            if found is None:
-                oid = packed.find(name)
-                if oid is not None:
-                    return Reference(name, oid, None)
-            elif found.target is None and found.oid is not None:
-                return Reference(name, found.oid, None)
-            else:
-                # Symbolic or broken: the slow way knows what to do, and goes on behind it.
-                return next(filter(None, map(self.lookup, names)), None)
-        return None
+        for name in behind:
+            oid = packed.find(name)
+            if oid is not None:
+                return oid
+        if found is None or (found.target is None and found.oid is not None):
+            return found and found.oid
+        # Symbolic or broken: the slow way knows what to do, and goes on behind it.
+        return next(filter(None, (self._followed(name)[0] for name in names)), None)
 
     async def head(self) -> Head:
         """See ReferenceReader.head."""
@@ -130,8 +126,6 @@ class FileReferences:
                 return self._packed.current().find(name), name
             if loose.target is None:
                 return loose.oid, name
-            if not is_safe_name(loose.target):
-                break
             name = loose.target
         return None, name
 
@@ -146,11 +140,6 @@ class FileReferences:
         if not is_safe_name(name):
             return None
         return self._followed(name)[0] if loose.target is not None else loose.oid
-
-
-def is_safe_name(name: bytes) -> bool:
-    """Whether `name` follows git's rules for names of references; `HEAD` and other single words do."""
-    return bool(name) and _MALFORMED_NAME.search(name) is None
 
 
 def _beyond(names: list[bytes], after: bytes, *, descending: bool) -> list[bytes]:

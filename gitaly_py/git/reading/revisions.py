@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from gitaly_py.git.reading.errors import RevisionHasNul
+from gitaly_py.git.reading.names import is_safe_name
 from gitaly_py.git.wire.objects import ObjectFormat
 
 _PLAIN = re.compile(
@@ -52,9 +53,12 @@ class Plain(NamedTuple):
         """Whether git would try the base as an abbreviated id if no reference has that name."""
         return _LIKE_AN_ID.match(self.base) is not None
 
-    def names(self) -> list[bytes]:
-        """The full reference names the base may stand for, in git's order of preference."""
-        return [rule % self.base for rule in _RULES]
+    def names(self) -> tuple[bytes, ...]:
+        """The full reference names the base may stand for, in git's order of preference.
+
+        None of them, if they break git's rules for names.
+        """
+        return _names(self.base)
 
 
 @lru_cache(maxsize=1024)
@@ -72,9 +76,15 @@ def parse(revision: bytes) -> Plain | None:
     return Plain(b"HEAD" if base == b"@" else base, peels, path)
 
 
+@lru_cache(maxsize=1024)
+def _names(base: bytes) -> tuple[bytes, ...]:
+    names = tuple(rule % base for rule in _RULES)
+    return names if is_safe_name(names[-1]) else ()
+
+
 def is_relative_path(revision: bytes) -> bool:
     """Whether it is `rev:./path` or the like, which makes git abort where there is no work tree."""
-    return _RELATIVE.match(revision) is not None
+    return b":" in revision and _RELATIVE.match(revision) is not None
 
 
 def check_revision(revision: bytes) -> None:

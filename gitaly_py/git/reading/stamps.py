@@ -39,6 +39,21 @@ def stamp(path: str | bytes | int) -> Stamp | None:
         found = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    return stamp_of(found)
+
+
+def is_unchanged(path: str | bytes, version: Stamp | None, *, follow_symlinks: bool = True) -> bool:
+    """Whether the stamp of `path` is `version`; False when there is nothing."""
+    try:
+        found = os.stat(path, follow_symlinks=follow_symlinks)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    # Several are compared in every call; to make a Stamp first would cost half as much as the look.
+    return version == (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def stamp_of(found: os.stat_result) -> Stamp:
+    """The stamp in what was found."""
     return Stamp(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from gitaly_py.git.reading.stamps import Stamp, stamp
+from gitaly_py.git.reading.stamps import Stamp, is_unchanged, now, stamp
 from gitaly_py.git.repository import GitRepository
 
 _DEEPEST = 5
@@ -20,6 +20,8 @@ class ObjectStores:
 
     def __init__(self, repository: GitRepository) -> None:
         own = repository.object_directory or f"{repository.path}/objects"
+        self._read_at = now()
+        self._settled = True
         self.folders: list[str] = []
         self.packs = 0
         self._stamps: list[tuple[str, Stamp | None]] = []
@@ -28,8 +30,14 @@ class ObjectStores:
             self._add(folder, 0)
 
     def unchanged(self) -> bool:
-        """Whether no pack has come or gone and no alternate was linked or unlinked since."""
-        return all(stamp(path) == found for path, found in self._stamps)
+        """Whether no pack has come or gone and no alternate was linked or unlinked since, for certain."""
+        if not self._settled:
+            return False
+        for path, found in self._stamps:
+            # Most have no alternates, and looking whether there is a file costs half of a stamp.
+            if os.access(path, os.F_OK) if found is None else not is_unchanged(path, found):
+                return False
+        return True
 
     def _add(self, folder: str, depth: int) -> None:
         found = stamp(folder)
@@ -42,11 +50,16 @@ class ObjectStores:
         self.folders.append(folder)
         alternates = f"{folder}/info/alternates"
         for path in (f"{folder}/pack", alternates):
-            self._stamps.append((path, stamp(path)))
+            self._watch(path)
         self.packs += _packs(f"{folder}/pack")
         if depth < _DEEPEST:
             for line in read_alternates(alternates):
                 self._add(os.path.normpath(os.path.join(folder, line)), depth + 1)
+
+    def _watch(self, path: str) -> None:
+        found = stamp(path)
+        self._stamps.append((path, found))
+        self._settled = self._settled and (found is None or found.settled(self._read_at))
 
 
 def read_alternates(path: str) -> list[str]:

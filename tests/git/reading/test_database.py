@@ -10,24 +10,26 @@ import pytest
 from gitaly_py.git.reading.database import ObjectDatabase, ObjectUnreadableHere
 from gitaly_py.git.reading.interface import GitObject, ObjectInfo
 from tests.support.repositories import Repo
+from tests.support.stamps import settle
 
 
 def packed(repo: Repo) -> list[str]:
     return [str(path) for path in Path(repo.path, "objects/pack").glob("*.pack")]
 
 
-def test_it_is_unchanged_until_a_pack_comes_or_goes(sha1: Repo) -> None:
+def test_it_is_opened_again_when_a_pack_comes_or_goes(sha1: Repo) -> None:
     first = sha1.blob(b"first")
+    settle(f"{sha1.path}/objects/pack")
     database = ObjectDatabase(sha1.repository)
-    assert database.unchanged
+    assert not database.refresh()
     assert database.packs == 0
 
     sha1.commit(files={"file": b"first"}, ref="refs/heads/main")
     sha1.git("repack", "-adq")
 
-    assert not database.unchanged
+    assert database.refresh()
+    assert database.packs == 1
     assert database.info(first) == ObjectInfo(first, "blob", 5)
-    assert ObjectDatabase(sha1.repository).packs == 1
 
 
 def test_an_object_that_moved_to_another_pack_is_found(sha1: Repo) -> None:

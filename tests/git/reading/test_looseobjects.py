@@ -34,6 +34,24 @@ def test_an_absent_object_is_none(objects: LooseObjects) -> None:
     assert objects.info("1" * 40) is objects.read("1" * 40) is objects.look("1" * 40) is None
 
 
+def test_an_object_that_was_read_before_is_missed_when_it_goes(sha1: Repo, objects: LooseObjects) -> None:
+    oid = sha1.blob(b"content")
+    assert objects.look(oid) == objects.look(oid) == GitObject(oid, "blob", b"content")
+
+    sha1.git("prune", "--expire=now")
+
+    assert objects.look(oid) is None
+
+
+def test_more_objects_than_are_kept_are_read(sha1: Repo, objects: LooseObjects) -> None:
+    oids = [sha1.blob(b"%d" % number) for number in range(50)]
+
+    for _ in range(2):
+        assert [objects.look(oid) for oid in oids] == [
+            GitObject(oid, "blob", b"%d" % number) for number, oid in enumerate(oids)
+        ]
+
+
 @pytest.mark.parametrize(
     "data",
     [

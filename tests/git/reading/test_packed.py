@@ -12,6 +12,7 @@ from gitaly_py.git.reading.errors import ReferencesUnreadable
 from gitaly_py.git.reading.interface import References
 from gitaly_py.git.reading.packed import PackedFile, PackedReferences
 from tests.support.repositories import Repo
+from tests.support.stamps import settle, unsettle
 
 HEADER = b"# pack-refs with: peeled fully-peeled sorted \n"
 
@@ -144,13 +145,24 @@ def test_a_file_that_has_not_changed_is_not_read_again(tmp_path: Path) -> None:
     path = tmp_path / "packed-refs"
     path.write_bytes(written({b"refs/heads/x": ("1" * 40, "")}))
     file = PackedFile(str(tmp_path), 40)
+    unsettle(path)
     assert file.current() is not file.current(), "it may still change within the same clock step"
 
-    hour_ago = path.stat().st_mtime - 3600
-    os.utime(path, (hour_ago, hour_ago))
-    while file.current() is not file.current():
-        pass
+    os.utime(path)
+    settle(path)
     assert file.current() is file.current()
+
+
+def test_answers_are_those_of_their_state(tmp_path: Path) -> None:
+    path = tmp_path / "packed-refs"
+    file = PackedFile(str(tmp_path), 40)
+    names = [b"refs/heads/%d" % number for number in range(1000)]
+    for digit in "123":
+        path.write_bytes(written(dict.fromkeys(sorted(names), (digit * 40, ""))))
+        settle(path)
+        for _ in range(2):
+            assert {file.current().find(name) for name in names} == {digit * 40}
+            assert file.current().find(b"refs/heads/none") is None
 
 
 def test_a_file_cut_off_is_refused(tmp_path: Path) -> None:

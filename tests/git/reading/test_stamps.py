@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from gitaly_py.git.reading.stamps import Stamp, now, stamp
+from gitaly_py.git.reading.stamps import Stamp, is_unchanged, now, stamp, stamp_of
 
 SECOND = 1_000_000_000
 
@@ -37,6 +37,8 @@ def test_a_replaced_or_changed_file_has_another_stamp(tmp_path: Path) -> None:
     first = stamp(str(path))
     assert first is not None
     assert first == stamp(str(path))
+    assert is_unchanged(str(path), first)
+    assert not is_unchanged(str(path / "below"), first)
     assert not first.settled(now())
 
     (tmp_path / "other").write_bytes(b"two")
@@ -44,4 +46,15 @@ def test_a_replaced_or_changed_file_has_another_stamp(tmp_path: Path) -> None:
     os.replace(tmp_path / "other", path)
 
     assert stamp(str(path)) != first
+    assert not is_unchanged(str(path), first)
     assert stamp(str(path / "below")) is None
+
+
+def test_a_link_has_a_stamp_of_its_own(tmp_path: Path) -> None:
+    file, link = tmp_path / "file", tmp_path / "link"
+    file.touch()
+    link.symlink_to(file)
+
+    assert is_unchanged(str(link), stamp(str(file)))
+    assert not is_unchanged(str(link), stamp(str(file)), follow_symlinks=False)
+    assert is_unchanged(str(link), stamp_of(os.lstat(link)), follow_symlinks=False)

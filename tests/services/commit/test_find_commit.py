@@ -237,6 +237,14 @@ async def test_trailers_of_another_encoding_are_re_encoded(daemon: Daemon, repo:
     assert found.body.endswith(b"J\xfcrgen\n")
 
 
+async def test_trailers_come_only_when_asked_for(daemon: Daemon, repo: Repo) -> None:
+    oid = repo.commit("subject\n\nKey: value\n")
+
+    found = [await commit_of(daemon, repo, oid, trailers=trailers) for trailers in (False, True, False)]
+
+    assert [each and len(each.trailers) for each in found] == [0, 1, 0]
+
+
 async def test_a_comment_in_the_message_is_left_to_git(daemon: Daemon, repo: Repo) -> None:
     oid = repo.commit("subject\n\nKey: value\n# comment\n")
 

@@ -31,7 +31,9 @@ class Rpc(Section):
         "Bytes held, received and not yet handled or waiting to be sent; at least `connection_window` and "
         "`max_message_size`.",
     )
-    max_resets_per_second: int = setting(200, "Calls that a client may reset in a second.")
+    max_resets_per_second: int = setting(
+        200, "Calls that a client may reset, right after their beginning, in a second."
+    )
     max_settings_per_second: int = setting(100, "SETTINGS frames in a second.")
     max_empty_frames_per_second: int = setting(1000, "Frames that bring nothing in a second.")
     keepalive_min_interval: Duration = setting(Duration.parse("10s"), "Least time between a client's pings.")

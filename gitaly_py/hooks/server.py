@@ -146,7 +146,7 @@ class HookServer:
             answering = self._answer(request, call, writer)
             answer = push.context.run(spawn, answering, name=request.hook.filename, owner=work)
             # git's child has said everything: the next thing to arrive is its end.
-            gone = spawn(reader.read(1), name="end of hook", owner=work)
+            gone = spawn(_gone(reader), name="end of hook", owner=work)
             await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             await end_all(work)
@@ -161,6 +161,12 @@ class HookServer:
         if push is None:
             raise ProtocolError("the token belongs to no push")
         return push
+
+
+async def _gone(reader: asyncio.StreamReader) -> None:
+    """Returns when the hook has ended, in whatever way."""
+    with suppress(ConnectionError):
+        await reader.read(1)
 
 
 async def _read_request(reader: asyncio.StreamReader) -> _Request:

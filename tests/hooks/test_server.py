@@ -6,6 +6,8 @@ import asyncio
 import os
 from pathlib import Path
 
+import structlog.testing
+
 from gitaly_py.hooks.payload import Hook, Payload
 from gitaly_py.hooks.program import hook as program
 from gitaly_py.hooks.server import HookWiring
@@ -98,3 +100,20 @@ async def test_closing_leaves_nothing_in_the_runtime_folder(pushes: Pushes, tmp_
 
     assert os.listdir(tmp_path / "sock.d") == []
     assert [name for name in os.listdir(tmp_path) if name.startswith("hooks-")] == []
+
+
+async def test_a_hook_killed_while_it_is_told_something_is_no_defect(pushes: Pushes) -> None:
+    install(pushes.custom_hooks / "pre-receive", "while :; do echo noise; done")
+    with (
+        structlog.testing.capture_logs() as logs,
+        pushes.server.wiring(pushes.repository, pushes.target.path, USER) as wiring,
+    ):
+        _, writer = await asyncio.open_unix_connection(wiring.env[program.SOCKET_VARIABLE])
+        payload = f"GITALY_HOOKS_PAYLOAD={wiring.env['GITALY_HOOKS_PAYLOAD']}".encode()
+        request = [b"pre-receive", b"", payload, CHANGES, b""]
+        writer.write(b"".join(map(program.field, request)))
+        await asyncio.sleep(0.5)  # until what nobody reads is held up
+        writer.transport.abort()
+        await asyncio.sleep(0.5)
+
+    assert "background task failed" not in [entry["event"] for entry in logs]

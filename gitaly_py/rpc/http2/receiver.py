@@ -25,6 +25,7 @@ from gitaly_py.rpc.http2.settings import changes
 from gitaly_py.rpc.http2.streams import RECEIVING, Change, Stream, Streams
 
 MIN_VIEW: Final = 8192  # octets of a DATA frame
+RAPID_SECONDS: Final = 1.0  # age of a stream whose reset counts as a rapid one
 MAX_KEPT: Final = 8  # octets of memory for an octet of data
 
 
@@ -38,6 +39,7 @@ class Receiver:
         self._streams = streams
         self._sender = sender
         self._limits = limits
+        self._clock = clock
         self._reader = FrameReader(
             self._handlers(), max_frame=limits.max_frame, on_unknown=self._on_unknown, check=self._check
         )
@@ -194,7 +196,7 @@ class Receiver:
         streams = self._streams
         if 0 < self._limits.max_streams <= len(streams.open):
             raise StreamFault(number, ErrorCode.REFUSED_STREAM, "too_many_streams")
-        stream = Stream(number, self._limits.stream_window, self._sender.initial_window)
+        stream = Stream(number, self._limits.stream_window, self._sender.initial_window, self._clock())
         if fields is None:
             self.events.append(RequestTooLarge(number, ended))
         else:
@@ -238,7 +240,9 @@ class Receiver:
             if not self._streams.ignores(number):  # else it may be the client's word on our early response
                 self._empty.count()
             return
-        self._resets.count()
+        # Many calls of some age may end at once, when a client stops; what costs us is to begin in vain.
+        if self._clock() - stream.opened < RAPID_SECONDS:
+            self._resets.count()
         self._sender.drop(stream)
         self._streams.change(stream, Change.RESET)
         self.events.append(StreamEnded(number, int.from_bytes(data[start:stop]), False))

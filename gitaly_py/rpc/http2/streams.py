@@ -48,13 +48,14 @@ class Stream:
     credit: octets the client may still send. unreturned: octets consumed, and not yet returned as credit.
     expected: octets of the body that are still to come, where the client announced them.
     window: octets we may send. queue: what is to be sent, `queued` octets; trailers: the header block
-    behind it, once it is known.
+    behind it, once it is known. opened: when it began, in seconds of the connection's clock.
     """
 
     __slots__ = (
         "credit",
         "expected",
         "number",
+        "opened",
         "queue",
         "queued",
         "ready",
@@ -64,8 +65,9 @@ class Stream:
         "window",
     )
 
-    def __init__(self, number: int, credit: int, window: int) -> None:
+    def __init__(self, number: int, credit: int, window: int, opened: float) -> None:
         self.number = number
+        self.opened = opened
         self.state = State.OPEN
         self.credit = credit
         self.unreturned = 0

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import psutil
 import pytest
 import pytest_asyncio
 
@@ -136,3 +138,25 @@ async def test_a_repository_that_git_refuses_is_an_error(pool: CatFilePool, sha1
 
     with pytest.raises(ObjectUnreadable, match="not a git repository"):
         await use(pool, sha1)
+
+
+async def test_a_user_cancelled_while_it_gives_back_loses_no_process(
+    pool: CatFilePool, git: Git, sha1: Repo
+) -> None:
+    go = asyncio.Event()
+
+    async def borrow_until(event: asyncio.Event) -> None:
+        async with pool.borrow(sha1.repository, None):
+            await event.wait()
+
+    users = [asyncio.ensure_future(borrow_until(go)) for _ in range(3)]
+    await asyncio.sleep(0.1)
+    go.set()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    for user in users:
+        user.cancel()
+    await asyncio.gather(*users, return_exceptions=True)
+    await pool.close()
+
+    assert [child.name() for child in psutil.Process().children() if child.name() == "git"] == []

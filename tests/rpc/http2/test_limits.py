@@ -55,6 +55,16 @@ def test_resets_of_another_second_do_not_count() -> None:
     assert fault_of(client.send(*opened_and_reset(10, first=21))) == ""
 
 
+def test_resets_of_streams_that_are_a_second_old_do_not_count() -> None:
+    client = Client(Limits(resets=10))
+    numbers = range(1, 61, 2)
+    client.send(*(headers(number) for number in numbers))
+
+    client.now += 1
+
+    assert fault_of(client.send(*(rst_stream(number) for number in numbers))) == ""
+
+
 def test_faults_that_make_us_reset_count_as_resets() -> None:
     client = Client(Limits(resets=3))
     client.open(1, 3, 5, 7)

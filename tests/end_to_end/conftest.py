@@ -1,4 +1,4 @@
-"""A gateway in front of the shared daemon, and a git client a protocol version."""
+"""A gateway in front of the shared daemon, a git client a protocol version, and stubs for Ruby."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from tests.support.daemon import Daemon
 from tests.support.gateway import Gateway
 from tests.support.plain_git import PlainGit
+from tests.support.ruby import generate
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +24,9 @@ def gateway(daemon: Daemon, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture(params=[0, 2], ids=["v0", "v2"])
 def git(request: pytest.FixtureRequest, tmp_path: Path) -> PlainGit:
     return PlainGit(tmp_path / "home", protocol=request.param)
+
+
+@pytest.fixture(scope="session")
+def ruby_stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ruby's side of every service."""
+    return generate(tmp_path_factory.mktemp("stubs"))

@@ -5,42 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import subprocess
-from importlib.resources import files
 from pathlib import Path
-
-import pytest
 
 from tests.support.daemon import Daemon
 from tests.support.repositories import Repo
+from tests.support.ruby import SCRIPTS, needs_ruby
 
-ROOT = Path(__file__).resolve().parents[2]
-PROTOC = "grpc_tools_ruby_protoc"
-WELL_KNOWN = files("grpc_tools") / "_proto"
 TIMEOUT = 60
 
-pytestmark = pytest.mark.skipif(
-    shutil.which(PROTOC) is None, reason="ruby-grpc and ruby-grpc-tools are not installed"
-)
+pytestmark = needs_ruby
 
 
-@pytest.fixture(scope="module")
-def stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ruby stubs, generated from the project's own proto files."""
-    output = tmp_path_factory.mktemp("stubs")
-    sources = sorted(str(path.relative_to(ROOT / "proto")) for path in (ROOT / "proto").rglob("*.proto"))
-    options = ["-I.", f"-I{WELL_KNOWN}", f"--ruby_out={output}", f"--grpc_out={output}"]
-    subprocess.run([PROTOC, *options, *sources], cwd=ROOT / "proto", check=True)
-    return output
-
-
-def test_a_ruby_client_creates_and_reads_a_repository(stubs: Path, tmp_path: Path, engine: str) -> None:
+def test_a_ruby_client_creates_and_reads_a_repository(ruby_stubs: Path, tmp_path: Path, engine: str) -> None:
     daemon = Daemon(tmp_path, engine=engine, token="s3cret", extra='listen_addr = "127.0.0.1:0"').start()
     try:
-        arguments = [str(stubs), f"unix:{daemon.socket}", daemon.token, "default", "r.git"]
+        arguments = [str(ruby_stubs), f"unix:{daemon.socket}", daemon.token, "default", "r.git"]
         client = subprocess.Popen(
-            ["ruby", str(ROOT / "tests/ruby/client.rb"), *arguments],
+            ["ruby", str(SCRIPTS / "client.rb"), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

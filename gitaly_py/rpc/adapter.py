@@ -15,7 +15,7 @@ from gitaly_py.rpc.call import Call
 from gitaly_py.rpc.exchange import Exchange, Outcome
 from gitaly_py.rpc.packer import Packer
 from gitaly_py.rpc.service import RepositoryRule, Rpc, Service
-from gitaly_py.rpc.status import Codes, Internal, Status, code_of, during, status_of, text_of
+from gitaly_py.rpc.status import Codes, Internal, Status, code_of, leave_undecided, status_of, text_of
 from gitaly_py.rpc.steps import Reporter, Steps, Within
 from gitaly_py.telemetry import fields, logs
 from gitaly_py.telemetry.method import current_method
@@ -100,6 +100,8 @@ class Frame(Generic[AppT, RepositoryT]):
 
     async def _answer(self, rpc: Rpc, call: Call[AppT, RepositoryT], exchange: Exchange) -> bytes | None:
         call.first = await _receive(call, exchange)
+        if call.first is not None:
+            call.target = rpc.method.target_of(call.first)
         async with Within(self._steps.handling, call):
             if call.first is None:
                 raise Internal(rpc.no_request)
@@ -117,8 +119,11 @@ class Frame(Generic[AppT, RepositoryT]):
         for check in rpc.early_checks:
             check(first)
         if rpc.repository is not RepositoryRule.NOWHERE:
-            with during("", undecided=rpc.unresolved):
-                call.repository = self._resolve(self._app, rpc.method.target_of(first), rpc.repository)
+            try:
+                call.repository = self._resolve(self._app, call.target, rpc.repository)
+            except Exception as error:
+                leave_undecided(error, rpc.unresolved)
+                raise
         for check in rpc.late_checks:
             check(first)
 

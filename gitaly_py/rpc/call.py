@@ -20,7 +20,8 @@ class Call(Generic[AppT, RepositoryT]):
     """One RPC in progress.
 
     app: the parts of the daemon that handlers use. first: the (first) request message, None until it
-    is there. repository: the resolved target repository; unset for RPCs without one.
+    is there. target: the Repository message that it names, as the client sent it. repository: what that
+    was resolved to; unset for RPCs without one.
     request_bytes, response_bytes: encoded message bytes so far.
     """
 
@@ -41,6 +42,7 @@ class Call(Generic[AppT, RepositoryT]):
         "response_bytes",
         "started",
         "status",
+        "target",
         "time_limit",
         "trailers",
     )
@@ -58,6 +60,7 @@ class Call(Generic[AppT, RepositoryT]):
         self.time_limit = exchange.time_remaining()
         self.fields = fields
         self.first: Message | None = None
+        self.target: Any | None = None
         self.status: Status = OK
         self.trailers: list[tuple[str, str]] = []
         self.correlation_id = ""
@@ -79,8 +82,3 @@ class Call(Generic[AppT, RepositoryT]):
     def deadline(self) -> float | None:
         """The call's deadline in Unix seconds, None without one."""
         return None if self.time_limit is None else self.started + self.time_limit
-
-    @property
-    def target(self) -> Any | None:
-        """The Repository message that the request names, as the client sent it."""
-        return None if self.first is None else self.method.target_of(self.first)

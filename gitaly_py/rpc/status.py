@@ -145,9 +145,15 @@ def during(what: str, *details: Message, undecided: StatusCode | None = None) ->
         context = _context(error)
         if what:
             context.prefix = f"{what}: {context.prefix}"
-        context.undecided = context.undecided or undecided
+        leave_undecided(error, undecided)
         context.details = (*details, *context.details)
         raise
+
+
+def leave_undecided(error: BaseException, code: StatusCode | None) -> None:
+    """Gives `code` to an error that has none of its own; the innermost such choice wins."""
+    context = _context(error)
+    context.undecided = context.undecided or code
 
 
 def _context(error: BaseException) -> _Context:

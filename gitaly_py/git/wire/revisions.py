@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from gitaly_py.git.wire.errors import InvalidRevision
 
+_BLANK = re.compile(rb"[ \t\n\r]")
 _PSEUDO = frozenset((b"--all", b"--not", b"--branches", b"--tags", b"--alternate-refs"))
 _PSEUDO_PREFIXES = (b"--branches=", b"--tags=", b"--glob=")
 
@@ -26,7 +29,7 @@ def validate_revision(
         revision = revision.partition(b":")[0]
     if not revision and not allow_empty:
         raise InvalidRevision("empty revision")
-    if any(blank in revision for blank in b" \t\n\r"):
+    if _BLANK.search(revision) is not None:
         raise InvalidRevision("revision can't contain whitespace")
     if b":" in revision:
         raise InvalidRevision("revision can't contain ':'")

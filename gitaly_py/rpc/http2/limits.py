@@ -21,9 +21,10 @@ class Limits:
     max_streams: open at once, 0 for any number. max_header_list: decoded (RFC 9113 6.5.2), and encoded.
     max_continuations: frames of one header block. max_frame: payload of a frame we take.
     stream_window, connection_window: sent by the client and not yet consumed.
-    resets: streams a second that the client resets within a second, or makes us reset. settings: SETTINGS frames a second.
-    empty_frames: frames a second that bring nothing. ping_interval, ping_strikes: pings closer together
-    than the interval count as strikes, and more strikes than allowed end the connection; 0 strikes: any.
+    resets: streams a second that the client resets within a second, or makes us reset. settings: SETTINGS
+    frames a second. empty_frames: frames a second that bring nothing. ping_interval, ping_strikes: pings
+    closer together than the interval count as strikes, and more strikes than allowed end the connection; 0
+    strikes: any.
     """
 
     max_streams: int = 0

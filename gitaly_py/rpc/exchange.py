@@ -60,6 +60,9 @@ class Metadata:
             if key.startswith(prefix) and (found == value or self.first(key) == value)
         ]
 
+    def __len__(self) -> int:
+        return len(self._values)
+
     def __contains__(self, key: str) -> bool:
         return key in self._values
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, MutableSequence
 from struct import Struct
 from typing import Final
 
 PREFIX_BYTES: Final = 5
+SMALL_PART: Final = 256
+JOINED_PARTS: Final = 4096
 ENCODINGS: Final = "identity,gzip"
 
 _prefix = Struct(">BI")
@@ -29,6 +31,14 @@ Decompress = Callable[[bytes, int], bytes]
 def prefix(size: int) -> bytes:
     """What stands in front of an uncompressed message of `size` octets."""
     return _prefix.pack(0, size)
+
+
+def keep(parts: MutableSequence[bytes | memoryview], data: bytes | memoryview) -> None:
+    """Appends `data` to what is kept. Small pieces are joined: each would cost many times its size."""
+    if parts and len(data) < SMALL_PART and len(parts[-1]) < JOINED_PARTS:
+        parts[-1] = bytes(parts[-1]) + data
+    else:
+        parts.append(data)
 
 
 class MessageReader:
@@ -58,7 +68,7 @@ class MessageReader:
         Raises MessageError behind the messages in front of the fault.
         """
         if self._parts is not None and len(data) < self._missing:
-            self._parts.append(data)
+            keep(self._parts, data)
             self._missing -= len(data)
             return ()
         return self._completed(data)
@@ -93,7 +103,7 @@ class MessageReader:
         assert self._parts is not None
         self._missing -= len(part)
         if self._missing:
-            self._parts.append(part)
+            keep(self._parts, part)
             return None
         message = b"".join((*self._parts, part)) if self._parts or not isinstance(part, bytes) else part
         self._parts = None

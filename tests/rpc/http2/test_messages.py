@@ -18,6 +18,7 @@ from gitaly_py.rpc.http2.messages import (
     MessageReader,
     MessageTooLarge,
     gunzip,
+    keep,
     prefix,
 )
 
@@ -161,3 +162,21 @@ def test_nothing_but_a_message_error_comes_of_any_octets(octets: bytes, flag: in
             assert len(message) <= 100
     except MessageError:
         pass
+
+
+def test_pieces_of_few_octets_are_kept_together() -> None:
+    parts: list[bytes | memoryview] = []
+    for _ in range(10_000):
+        keep(parts, b"ab")
+
+    assert b"".join(parts) == b"ab" * 10_000
+    assert len(parts) < 10
+
+
+def test_large_pieces_are_kept_as_they_are() -> None:
+    large = memoryview(bytes(10_000))
+    parts: list[bytes | memoryview] = []
+    for piece in (large, b"ab", large):
+        keep(parts, piece)
+
+    assert [parts[0] is large, parts[2] is large] == [True, True]

@@ -21,13 +21,14 @@ from gitaly_py.rpc.http2.requests import NotServed, read
 from gitaly_py.rpc.service import Rpc
 from gitaly_py.rpc.status import Status
 from gitaly_py.telemetry import metrics
+from gitaly_py.transport.connections import ConnectionInfo
 from gitaly_py.transport.wire import WIRE_ERRORS, Wire
 
 if TYPE_CHECKING:
     from gitaly_py.rpc.engines.native.engine import NativeEngine
 
 READ_BYTES: Final = 65536
-MANY_BYTES: Final = 262144  # read at a time from a client that sends as much as is read
+MANY_BYTES: Final = 131072  # read at a time from a client that sends as much as is read
 SMALL_BYTES: Final = 16384  # messages up to here travel in one piece with their headers
 LINGER_SECONDS: Final = 1.0  # for the client to read what was said last, and to end its side
 DRAIN_SECONDS: Final = 1.0  # for streams that were opened before the client knew that we stop
@@ -40,13 +41,15 @@ _log = structlog.get_logger("gitaly")
 class NativeConnection:
     """Serves what comes in on `wire` until it ends.
 
-    peer: the name under which handlers know the connection. buffered: octets of messages that no handler
-    has taken yet. closed: done when nothing more happens on the wire; over: when its calls have ended, too.
+    peer: the name under which handlers know the connection. info: whose it is. buffered: octets of messages
+    that no handler has taken yet. closed: done when nothing more happens on the wire; over: when its calls
+    have ended, too.
     """
 
-    def __init__(self, engine: NativeEngine, wire: Wire, peer: str) -> None:
+    def __init__(self, engine: NativeEngine, wire: Wire, peer: str, info: ConnectionInfo) -> None:
         self._engine = engine
         self._wire = wire
+        self._info = info
         self.peer = peer
         self.loop = asyncio.get_running_loop()
         self.core = Connection(engine.settings.limits)
@@ -62,6 +65,7 @@ class NativeConnection:
         self._read_bytes = READ_BYTES
         self._draining = False
         self._failed = False
+        self._said_all = False
         self._lingering: asyncio.TimerHandle | None = None
         self._handlers: dict[type, Callable[[Any], None]] = {
             events.RequestReceived: self._on_request,
@@ -95,10 +99,9 @@ class NativeConnection:
         if self._failed or self.closed.done():
             return
         waiting_since = min((each.waiting_since for each in self._waiting), default=None)
-        fault = self._liveness.fault(now, self._output.sent, waiting_since)
-        if fault:
-            code = ErrorCode.SETTINGS_TIMEOUT if not self.core.settled else ErrorCode.ENHANCE_YOUR_CALM
-            self._fail(code, fault)
+        fault = self._liveness.fault(now, self._output, waiting_since)
+        if fault is not None:
+            self._fail(*fault)
         elif self._liveness.must_ask(now):
             self.core.ping(KEEPALIVE_PING)
             self.flush()
@@ -118,6 +121,7 @@ class NativeConnection:
     def flush(self) -> None:
         """Sends what there is."""
         self._output.send()
+        self._check_memory()
         if self._draining or self._failed:
             self._close_when_done()
 
@@ -157,6 +161,7 @@ class NativeConnection:
         handlers = self._handlers
         for event in self.core.receive(data):
             handlers[type(event)](event)
+        self._check_memory()
         if self.core.pending:
             self.flush_soon()
 
@@ -194,8 +199,6 @@ class NativeConnection:
         exchange.feed(event.data)
         if event.ended:
             exchange.end()
-        if self.buffered + self.core.queued > self._engine.settings.max_memory:
-            self._fail(ErrorCode.ENHANCE_YOUR_CALM, "too_much_memory")
 
     def _on_request_end(self, event: events.RequestEnded) -> None:
         exchange = self._calls.get(event.stream)
@@ -212,12 +215,24 @@ class NativeConnection:
             self._end_gracefully()
 
     def _on_failure(self, event: events.ConnectionFailed) -> None:
-        """The GOAWAY still goes out; nobody reads more than that."""
+        """The GOAWAY still goes out, if the client reads it in time; nobody reads more than that."""
         self._failed = True
         metrics.rpc_connection_faults.labels(event.reason).inc()
-        _log.warning("protocol violation", peer=self.peer, error=f"{event.code.name}: {event.reason}")
+        # What asks for HTTP/1.1 is a probe, of which there may be many.
+        log = _log.info if event.reason == "bad_preface" else _log.warning
+        log(
+            "protocol violation",
+            type=self._info.kind,
+            remote_address=self._info.address,
+            error=f"{event.code.name}: {event.reason}",
+        )
         self._cancel_calls()
+        self._linger()
         self.flush_soon()
+
+    def _check_memory(self) -> None:
+        if self.buffered + self.core.queued > self._engine.settings.max_memory:
+            self._fail(ErrorCode.ENHANCE_YOUR_CALM, "too_much_memory")
 
     def _fail(self, code: ErrorCode, reason: str) -> None:
         for event in self.core.fail(code, reason):
@@ -235,6 +250,9 @@ class NativeConnection:
                 self._answer(exchange, await self._engine.frame.serve(rpc, exchange))
         except asyncio.CancelledError:
             self._cancelled(exchange)
+        except Exception as error:  # noqa: BLE001 - the border: whatever fails, the client does not wait for it
+            _log.error("answer failed", method=rpc.method.path, error=str(error), exc_info=error)
+            self.core.reset(exchange.number, ErrorCode.INTERNAL_ERROR)
         finally:
             if timer is not None:
                 timer.cancel()
@@ -292,20 +310,26 @@ class NativeConnection:
     def _close_when_done(self) -> None:
         """Says no more once the last call is over; then the client has a moment to read and to go."""
         over = self._failed or (self.core.ended_gracefully and not self.core.open_streams and not self._tasks)
-        if not over or not self._output.idle or self._lingering is not None or self.closed.done():
+        if not over or not self._output.idle or self._said_all or self.closed.done():
             return
-        self._lingering = self.loop.call_later(LINGER_SECONDS, self._lost)
+        self._said_all = True
+        self._linger()
         try:
             self._wire.shutdown_write()
         except WIRE_ERRORS:
             self._lost()
 
+    def _linger(self) -> None:
+        if self._lingering is None:
+            self._lingering = self.loop.call_later(LINGER_SECONDS, self._lost)
+
     def _lost(self) -> None:
-        """The wire is of no use any more."""
+        """The wire is of no use any more, and closed though handlers may take their time to end."""
         if self._lingering is not None:
             self._lingering.cancel()
         self._output.stop()
         self._wire.watch_readable(None)
+        self._wire.close()
         self._cancel_calls()
         if not self.closed.done():
             self.closed.set_result(None)

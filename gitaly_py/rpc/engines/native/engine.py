@@ -11,7 +11,7 @@ from grpc import StatusCode
 from gitaly_py.rpc.adapter import Frame
 from gitaly_py.rpc.engines.native.connection import NativeConnection
 from gitaly_py.rpc.engines.native.settings import NativeSettings
-from gitaly_py.rpc.methods import methods
+from gitaly_py.rpc.methods import all_methods
 from gitaly_py.rpc.status import Status
 from gitaly_py.telemetry.tasks import end_all, spawn
 from gitaly_py.transport.connections import ConnectionInfo, Connections
@@ -30,6 +30,8 @@ class NativeEngine:
         self.frame = frame
         self.rpcs = frame.rpcs
         self.settings = settings
+        self._services = {rpc.method.service for rpc in frame.rpcs.values()}
+        self._services.update(method.service for method in all_methods())
         self._registry = connections
         self._numbers = itertools.count(1)
         self._connections: set[NativeConnection] = set()
@@ -61,7 +63,7 @@ class NativeEngine:
         """Serves one connection to its end, and returns after the last of its handlers."""
         peer = f"native:{id(self):x}:{next(self._numbers)}"
         self._registry.add(peer, info)
-        connection = NativeConnection(self, wire, peer)
+        connection = NativeConnection(self, wire, peer, info)
         self._connections.add(connection)
         try:
             connection.start(first)
@@ -81,7 +83,7 @@ class NativeEngine:
         service, _, name = path.removeprefix("/").rpartition("/")
         if not path.startswith("/") or not service:
             return Status(StatusCode.UNIMPLEMENTED, f'malformed method name: "{path}"')
-        if any(method.service == service for method in methods().values()):
+        if service in self._services:
             return Status(StatusCode.UNIMPLEMENTED, f"unknown method {name} for service {service}")
         return Status(StatusCode.UNIMPLEMENTED, f"unknown service {service}")
 
@@ -89,6 +91,9 @@ class NativeEngine:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(CHECK_SECONDS)
-            now = loop.time()
-            for connection in list(self._connections):
-                connection.check(now)
+            self._check(loop.time())
+
+    def _check(self, now: float) -> None:
+        """A function of its own, so that no connection that is gone is held while `_watch` sleeps."""
+        for connection in list(self._connections):
+            connection.check(now)

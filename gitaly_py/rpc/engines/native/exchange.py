@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from gitaly_py.rpc.exchange import Metadata
-from gitaly_py.rpc.http2.messages import MessageError, MessageReader, MessageTooLarge, prefix
+from gitaly_py.rpc.http2.messages import MessageError, MessageReader, MessageTooLarge, keep, prefix
 from gitaly_py.rpc.http2.replies import RESPONSE
 from gitaly_py.rpc.status import Internal, ResourceExhausted, RpcError
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 SEND_AHEAD: Final = 131072
 """Octets of a stream that may wait while its handler makes more: one message of the size that git's
 output is cut into, so that the next is ready when the client has taken this one."""
+
+FIELD_OCTETS: Final = 64
+"""What a field of a call's metadata counts as kept memory: it may be a reference to a table, of a single
+octet on the wire."""
 
 
 class NativeExchange:
@@ -65,7 +69,8 @@ class NativeExchange:
         self._data: deque[bytes | memoryview] = deque()
         self._messages: Iterator[tuple[bytes, int]] = iter(())
         self._held = 0  # of the client's window
-        self._stored = 0
+        self._stored = len(metadata) * FIELD_OCTETS
+        connection.buffered += self._stored
         self._ended = False
         self._fault: RpcError | None = None
         self._receiver: asyncio.Future[None] | None = None
@@ -134,7 +139,7 @@ class NativeExchange:
         self._held += len(data)
         self._stored += len(data)
         self._connection.buffered += len(data)
-        self._data.append(data)
+        keep(self._data, data)
         self._wake_receiver()
 
     def end(self) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from gitaly_py.rpc.engines.native.output import Output
 from gitaly_py.rpc.engines.native.settings import NativeSettings
 from gitaly_py.rpc.http2.connection import Connection
+from gitaly_py.rpc.http2.errors import ErrorCode
 
 KEEPALIVE_PING: Final = b"alive?\0\0"
 
@@ -22,23 +24,23 @@ class Liveness:
         self.heard = True
         """Something has come since the last look."""
 
-    def fault(self, now: float, sent: int, waiting_since: float | None) -> str:
-        """What the client has failed to do in time, as the reason of a fault; empty when nothing.
+    def fault(self, now: float, output: Output, waiting_since: float | None) -> tuple[ErrorCode, str] | None:
+        """What the client has failed to do in time, as the code and the reason of a fault.
 
-        sent: octets sent so far. waiting_since: since when the longest waiting handler waits to send.
+        waiting_since: since when the longest waiting handler waits to send.
         """
         settings = self._settings
         if not self._core.settled and now - self._began >= settings.preface_timeout:
-            return "settings_not_acknowledged"
+            return ErrorCode.SETTINGS_TIMEOUT, "settings_not_acknowledged"
         if self.heard:
             self.heard = False
             self._heard_at = now
             self._asked_at = None
         elif self._asked_at is not None and now - self._asked_at >= settings.keepalive_timeout:
-            return "keepalive_timeout"
-        if settings.stall_timeout and self._stalled(now, sent, waiting_since):
-            return "stalled"
-        return ""
+            return ErrorCode.ENHANCE_YOUR_CALM, "keepalive_timeout"
+        if settings.stall_timeout and self._stalled(now, output, waiting_since):
+            return ErrorCode.ENHANCE_YOUR_CALM, "stalled"
+        return None
 
     def must_ask(self, now: float) -> bool:
         """It is time for a ping of ours."""
@@ -47,9 +49,9 @@ class Liveness:
             return True
         return False
 
-    def _stalled(self, now: float, sent: int, waiting_since: float | None) -> bool:
-        if sent != self._sent or not self._core.queued:
-            self._sent = sent
+    def _stalled(self, now: float, output: Output, waiting_since: float | None) -> bool:
+        if output.sent != self._sent or output.idle:
+            self._sent = output.sent
             self._moved_at = now
         since = self._moved_at if waiting_since is None else min(self._moved_at, waiting_since)
         return now - since >= self._settings.stall_timeout

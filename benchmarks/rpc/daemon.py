@@ -20,6 +20,7 @@ SERVICE = "benchmark.Streams"
 MESSAGE_BYTES = 128 * 1024
 DRIP_BYTES = 32 * 1024
 
+
 def _method(name: str, request: Any, response: Any, *, upload: bool = False) -> Method:
     return Method(SERVICE, name, request, response, client_streaming=upload, server_streaming=not upload)
 

@@ -18,6 +18,7 @@ def registry() -> list[Service]:
         repository,
         server,
         smarthttp,
+        ssh,
     )
 
     return [
@@ -26,6 +27,7 @@ def registry() -> list[Service]:
         commit.service,
         blob.service,
         smarthttp.service,
+        ssh.service,
         server.service,
         health.service,
         *reflection.services,

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any
 
 import structlog
 
+from gitaly_py.git.pipes import PipeReader
 from gitaly_py.git.process import Process
 from gitaly_py.git.wire.goquote import quote
+from gitaly_py.rpc.status import RpcError
 from gitaly_py.services.app import Call
 from gitaly_py.telemetry import metrics
 from gitaly_py.telemetry.tasks import end_all, spawn
+from gitaly_py.transport.errors import TransportError
+from gitaly_py.transport.sidechannel import METADATA_KEY, Sidechannel, open_sidechannel
 
 _log = structlog.get_logger("gitaly")
 
 _IDLE_SECONDS = 5.0
-_TIDYING_ROUNDS = 5
+_TIDYING_ROUNDS = 20
 _TIDYING_ROUND_SECONDS = 0.2
 
 _VERSIONS = {"": "v0", "version=1": "v1", "version=2": "v2"}
@@ -54,12 +58,46 @@ def config_options(options: Sequence[str]) -> list[tuple[str, str]]:
     return pairs
 
 
-class Feeding:
-    """A request on its way to the standard input of git."""
+async def sidechannel(call: Call) -> Sidechannel:
+    """Opens the side channel that the call asks for. Raises TransportError."""
+    ids = call.metadata.all(METADATA_KEY)
+    return await open_sidechannel(call.app.connections, call.peer, {METADATA_KEY: ids} if ids else {})
 
-    def __init__(self, process: Process, source: AsyncIterator[bytes]) -> None:
+
+async def sent_on(channel: Sidechannel) -> AsyncGenerator[bytes, None]:
+    """What the client sends on a side channel.
+
+    Data that breaks off just ends: git's exit status then tells (transport.md 3).
+    """
+    with suppress(TransportError):
+        while data := await channel.read():
+            yield data
+
+
+async def sent_in(requests: AsyncIterator[Any], field: str) -> AsyncGenerator[bytes, None]:
+    """What the client sends in the bytes field of that name."""
+    async for request in requests:
+        data: bytes = getattr(request, field)
+        if data:
+            yield data
+
+
+class Feeding:
+    """A request on its way to the standard input of git.
+
+    observers: see each piece before git does. failure: why the rest of the request could not be taken.
+    """
+
+    def __init__(
+        self,
+        process: Process,
+        source: AsyncGenerator[bytes, None],
+        observers: Sequence[Callable[[bytes], object]] = (),
+    ) -> None:
+        self.failure: RpcError | None = None
         self._process = process
         self._source = source
+        self._observers = observers
         self._pieces = 0
         self._ended = asyncio.Event()
 
@@ -69,10 +107,15 @@ class Feeding:
         if stdin is None:
             raise ValueError("the process was started without a pipe to its standard input")
         try:
-            async for data in self._source:
-                self._pieces += 1
-                with suppress(BrokenPipeError):
-                    await stdin.write(data)
+            async with aclosing(self._source) as source:
+                async for data in source:
+                    self._pieces += 1
+                    for observe in self._observers:
+                        observe(data)
+                    with suppress(BrokenPipeError):
+                        await stdin.write(data)
+        except RpcError as error:
+            self.failure = error
         finally:
             stdin.close()
             self._ended.set()
@@ -91,18 +134,23 @@ class Feeding:
 
 
 @asynccontextmanager
-async def fed(process: Process, source: AsyncIterator[bytes]) -> AsyncIterator[Feeding]:
+async def fed(
+    process: Process, source: AsyncGenerator[bytes, None], *observers: Callable[[bytes], object]
+) -> AsyncIterator[Feeding]:
     """Writes `source` to the standard input of `process` while the block runs, then ends it.
 
-    A process that takes no more input is left to say so by its exit status.
+    A process that takes no more input is left to say so by its exit status. Raises the RpcError of a
+    request message that could not be taken.
     """
     tasks: set[asyncio.Task[Any]] = set()
-    feeding = Feeding(process, source)
+    feeding = Feeding(process, source, observers)
     spawn(feeding.run(), name="feed git", owner=tasks)
     try:
         yield feeding
     finally:
         await end_all(tasks)
+    if feeding.failure is not None:
+        raise feeding.failure
 
 
 @asynccontextmanager
@@ -119,8 +167,20 @@ async def tidying(process: Process) -> AsyncIterator[None]:
             await process.end_helpers()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_TIDYING_ROUND_SECONDS):
-                    while await process.read():
-                        pass
-                    await process.exited()
+                    await _ended(process)
                     break
         raise
+
+
+async def _ended(process: Process) -> None:
+    """Waits for a process whose output nobody wants."""
+    async with asyncio.TaskGroup() as reading:
+        for pipe in (process.stdout, process.stderr_pipe):
+            if pipe is not None:
+                reading.create_task(_exhaust(pipe))
+    await process.exited()
+
+
+async def _exhaust(pipe: PipeReader) -> None:
+    while await pipe.read():
+        pass

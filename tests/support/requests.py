@@ -52,6 +52,10 @@ REQUESTS: Mapping[str, Mapping[str, Any]] = {
     "/gitaly.SmartHTTPService/PostReceivePack": {"gl_id": "user-1", "gl_username": "rosa"},
     "/gitaly.SmartHTTPService/PostUploadPack": {},
     "/gitaly.SmartHTTPService/PostUploadPackWithSidechannel": {},
+    "/gitaly.SSHService/SSHReceivePack": {"gl_id": "user-1", "gl_username": "rosa"},
+    "/gitaly.SSHService/SSHUploadArchive": {},
+    "/gitaly.SSHService/SSHUploadPack": {},
+    "/gitaly.SSHService/SSHUploadPackWithSidechannel": {},
 }
 
 LOST_STATUS = "Internal error from Core"

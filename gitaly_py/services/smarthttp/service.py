@@ -1,5 +1,17 @@
-"""The service that the modules of this package register with."""
+"""The service that the modules of this package register with, and how it runs git."""
 
+from grpc import StatusCode
+
+from gitaly_py.git.process import Stderr
 from gitaly_py.rpc.service import Service
+from gitaly_py.services.starting import Transport
 
 service = Service("SmartHTTPService")
+
+HTTP = Transport(
+    name="http",
+    flags=("--stateless-rpc",),
+    stderr=Stderr.LOG,
+    starting="spawning {}",
+    undecided=StatusCode.FAILED_PRECONDITION,
+)

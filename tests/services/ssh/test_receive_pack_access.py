@@ -7,20 +7,14 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from grpc import StatusCode
 
 from tests.support.daemon import Daemon
 from tests.support.fixtures import repository_in
 from tests.support.rails import SECRET, Answer, Rails, running_rails
 from tests.support.repositories import Repo
-from tests.support.smarthttp import (
-    creation,
-    report,
-)
+from tests.support.smarthttp import creation, report
 from tests.support.ssh import banded, push_over_ssh, reported
 
-METHOD = "SSHReceivePack"
-FAILED = (StatusCode.INTERNAL, "cmd wait: exit status 128")
 BANDS = "report-status side-band-64k"
 
 

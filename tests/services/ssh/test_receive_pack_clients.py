@@ -6,23 +6,15 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from grpc import StatusCode
 
 from tests.support.daemon import Daemon
 from tests.support.plain_git import incoming, objects
 from tests.support.pushes import eventually, install
 from tests.support.repositories import Repo
-from tests.support.smarthttp import (
-    arguments_of,
-    creation,
-    git_processes,
-    never,
-)
+from tests.support.smarthttp import arguments_of, creation, git_processes, never
 from tests.support.ssh import answered, begin
 
 METHOD = "SSHReceivePack"
-FAILED = (StatusCode.INTERNAL, "cmd wait: exit status 128")
-BANDS = "report-status side-band-64k"
 
 
 @pytest.mark.parametrize("cut", [100_000, 300], ids=["in mid pack", "before the pack"])

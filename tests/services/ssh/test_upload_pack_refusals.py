@@ -6,7 +6,6 @@ from typing import Any
 
 import grpc.aio
 import pytest
-from google.protobuf.json_format import MessageToDict
 from grpc import StatusCode
 
 from gitaly_py.pb.ssh_pb2 import SSHUploadPackWithSidechannelRequest
@@ -15,43 +14,14 @@ from gitaly_py.transport.client import MultiplexedConnection
 from gitaly_py.transport.sidechannel import METADATA_KEY
 from tests.support.daemon import Daemon
 from tests.support.repositories import Repo
-from tests.support.smarthttp import (
-    DELIM,
-    FLUSH,
-    Fetched,
-    Talk,
-    pkt,
-    sending,
-)
+from tests.support.smarthttp import Fetched, Talk, sending
 from tests.support.ssh import failure_of, fetch_over_ssh
 from tests.support.status import refused
-
-METHOD = "SSHUploadPackWithSidechannel"
-ABSENT = "1" * 40
-CANCELED = (StatusCode.CANCELLED, "running upload-pack: user canceled the request")
 
 
 async def fetch(connection: MultiplexedConnection, repo: Repo, talk: Talk, **fields: Any) -> Fetched:
     request = SSHUploadPackWithSidechannelRequest(repository=repo.message, **fields)
     return await fetch_over_ssh(connection, request, talk)
-
-
-def statistics(fetched: Fetched) -> dict[str, Any]:
-    assert fetched.error is None
-    assert fetched.response.HasField("packfile_negotiation_statistics")
-    return MessageToDict(fetched.response.packfile_negotiation_statistics, preserving_proto_field_name=True)
-
-
-def git_failed(stderr: str) -> tuple[StatusCode, str]:
-    """What a call ends with when git says `stderr`, in Go's quotes, and fails."""
-    text = f'running upload-pack: cmd wait: exit status 128, stderr: "{stderr}\\n"'
-    return StatusCode.INTERNAL, text
-
-
-def v2(*arguments: str, command: str = "fetch") -> bytes:
-    """A request of protocol version 2."""
-    lines = b"".join(pkt(f"{line}\n") for line in arguments)
-    return pkt(f"command={command}\n") + pkt("object-format=sha1\n") + DELIM + lines + FLUSH
 
 
 async def test_an_option_without_a_value_is_refused(connection: MultiplexedConnection, repo: Repo) -> None:

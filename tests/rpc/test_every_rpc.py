@@ -24,7 +24,11 @@ from tests.support.status import refused
 
 PRESENT = present()
 WITH_REPOSITORY = [method for method in PRESENT if method.target]
-INTERNAL_WHEN_A_FILE = {"/gitaly.RepositoryService/RepositoryExists", "/gitaly.RefService/UpdateReferences"}
+INTERNAL_WHEN_A_FILE = {
+    "/gitaly.RepositoryService/RepositoryExists",
+    "/gitaly.RefService/UpdateReferences",
+    "/gitaly.SSHService/SSHUploadPackWithSidechannel",
+}
 EXISTS = "/gitaly.RepositoryService/RepositoryExists"
 
 

@@ -14,8 +14,9 @@ from grpc_reflection.v1alpha.reflection_pb2 import (
 )
 
 from gitaly_py.pb.shared_pb2 import GitCommit
-from gitaly_py.rpc.methods import methods
+from gitaly_py.rpc.methods import Method, methods
 from tests.support.daemon import Daemon
+from tests.support.requests import send
 from tests.support.status import refused
 
 SHARED = GitCommit.DESCRIPTOR.file.name
@@ -29,15 +30,17 @@ def version(request: pytest.FixtureRequest) -> str:
 
 async def ask(daemon: Daemon, version: str, *questions: dict[str, Any]) -> list[ServerReflectionResponse]:
     """Puts the questions on one stream."""
-    call = daemon.channel.stream_stream(
-        f"/{version}/ServerReflectionInfo",
-        request_serializer=ServerReflectionRequest.SerializeToString,
-        response_deserializer=ServerReflectionResponse.FromString,
+    method = Method(
+        version,
+        "ServerReflectionInfo",
+        ServerReflectionRequest,
+        ServerReflectionResponse,
+        client_streaming=True,
+        server_streaming=True,
     )
-    return [
-        response
-        async for response in call(iter([ServerReflectionRequest(**question) for question in questions]))
-    ]
+    requests = [ServerReflectionRequest(**question) for question in questions]
+    responses: list[Any] = await send(daemon.channel, method, requests)
+    return responses
 
 
 async def services(daemon: Daemon, version: str) -> list[str]:

@@ -82,6 +82,21 @@ async def test_both_streams_arrive_whole_however_they_are_mixed(tmp_path: Path, 
     assert (output.stderr, output.broken, process.returncode) == (found[2], None, 0)
 
 
+async def test_packets_stay_whole_while_a_client_does_not_read(tmp_path: Path) -> None:
+    async with channel("unix") as (output, client), writing(tmp_path, MIXED) as process:
+        taking = asyncio.ensure_future(output.take(process))
+        await asyncio.sleep(0.5)
+        stalled = process.returncode is None
+        reading = asyncio.ensure_future(read_all(client))
+        await taking
+        output._channel.close()
+        found = bands(await reading)
+
+    assert stalled
+    assert found[1] == written(MIXED)
+    assert len(found[2].splitlines()) == 64
+
+
 @KINDS
 async def test_bulk_that_is_written_in_small_pieces_travels_in_large_ones(tmp_path: Path, kind: str) -> None:
     async with channel(kind) as (output, client), writing(tmp_path, BULK) as process:

@@ -27,7 +27,7 @@ class Rpc(Section):
     stream_window: int = setting(1024**2, "Bytes a client may send ahead in a call, at least 65535.")
     connection_window: int = setting(16 * 1024**2, "Bytes a client may send ahead in all, at least 65535.")
     max_connection_memory: int = setting(
-        64 * 1024**2,
+        256 * 1024**2,
         "Bytes held, received and not yet handled or waiting to be sent; at least `connection_window` and "
         "`max_message_size`.",
     )

@@ -201,7 +201,7 @@ class Stream:
         """Calls whoever waits to read."""
         if self._on_readable is not None and self._is_readable():
             self._on_readable()
-            if self._chunks and self._on_readable is not None:
+            if self._on_readable is not None and self._is_readable():
                 self._wake_reader_soon()
 
     def wake_writer(self) -> None:

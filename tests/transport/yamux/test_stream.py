@@ -17,6 +17,10 @@ class Consumption:
     def __init__(self) -> None:
         self.total = 0
 
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()
+
     def consumed(self, _: Stream, length: int) -> None:
         self.total += length
 
@@ -90,3 +94,23 @@ def test_closing_ends_a_write_in_progress(run) -> None:
             assert got == 262144
 
     run(body())
+
+
+async def test_data_and_the_end_that_come_together_are_both_told() -> None:
+    driver = Consumption()
+    stream = Stream(cast("Any", driver), 2)
+    got: list[bytes] = []
+
+    def read() -> None:
+        got.append(stream.recv(100))
+        if not got[-1]:
+            stream.watch_readable(None)
+
+    stream.watch_readable(read)
+    stream.received(b"data")
+    stream.ended()
+    stream.wake_reader()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    assert got == [b"data", b""]

@@ -18,6 +18,7 @@ from gitaly_py.transport.connections import ConnectionInfo, Connections
 from gitaly_py.transport.wire import Wire
 
 CHECK_SECONDS: Final = 1.0
+CHECKED_AT_ONCE: Final = 200  # connections, which takes less than a millisecond
 
 
 class NativeEngine:
@@ -91,9 +92,15 @@ class NativeEngine:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(CHECK_SECONDS)
-            self._check(loop.time())
+            waiting = list(self._connections)
+            while waiting:
+                self._check(waiting, loop.time())
+                await asyncio.sleep(0)
 
-    def _check(self, now: float) -> None:
-        """A function of its own, so that no connection that is gone is held while `_watch` sleeps."""
-        for connection in list(self._connections):
-            connection.check(now)
+    def _check(self, waiting: list[NativeConnection], now: float) -> None:
+        """Looks at some of the connections, so that others than they get a turn of the event loop.
+
+        A function of its own: no connection that is gone is held by a variable while `_watch` sleeps.
+        """
+        for _ in range(min(len(waiting), CHECKED_AT_ONCE)):
+            waiting.pop().check(now)

@@ -19,7 +19,7 @@ class NativeSettings:
 
     limits: Limits = field(default_factory=Limits)
     max_message: int = 4 << 20
-    max_memory: int = 64 << 20
+    max_memory: int = 256 << 20
     preface_timeout: float = 120.0
     keepalive_time: float = 300.0
     keepalive_timeout: float = 20.0

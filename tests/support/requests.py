@@ -61,6 +61,8 @@ REQUESTS: Mapping[str, Mapping[str, Any]] = {
 LOST_STATUS = "Internal error from Core"
 """What grpc.aio says instead of the server's status when a call ends while its request is being written."""
 ATTEMPTS = 10
+PAUSE_SECONDS = 0.05
+"""What a further attempt waits before it writes: by then a call that is refused at once is over."""
 
 CREATING = frozenset({"/gitaly.RepositoryService/CreateRepository"})
 """RPCs whose repository need not exist."""
@@ -95,7 +97,8 @@ async def send(
     half_close: False leaves a request stream open after the last message.
     """
     for attempt in range(ATTEMPTS):
-        call = begin(channel, method, requests, metadata, half_close=half_close)
+        pause = attempt * PAUSE_SECONDS
+        call = begin(channel, method, requests, metadata, half_close=half_close, pause=pause)
         try:
             return [message async for message in call] if method.server_streaming else [await call]
         except grpc.aio.AioRpcError as error:
@@ -111,8 +114,9 @@ def begin(
     metadata: Sequence[tuple[str, str]] = (),
     *,
     half_close: bool = True,
+    pause: float = 0,
 ) -> Any:
-    """Begins a call and gives back grpc's call object."""
+    """Begins a call and gives back grpc's call object. pause: seconds before a stream's first message."""
     kinds = {
         (False, False): channel.unary_unary,
         (False, True): channel.unary_stream,
@@ -124,13 +128,15 @@ def begin(
         request_serializer=method.request.SerializeToString,
         response_deserializer=method.response.FromString,
     )
-    argument: Any = _stream(requests, half_close) if method.client_streaming else requests[0]
+    argument: Any = _stream(requests, half_close, pause) if method.client_streaming else requests[0]
     return make(argument, metadata=list(metadata))
 
 
-async def _stream(requests: Sequence[Message], half_close: bool) -> AsyncIterator[Message]:
+async def _stream(requests: Sequence[Message], half_close: bool, pause: float) -> AsyncIterator[Message]:
     import asyncio
 
+    if pause:
+        await asyncio.sleep(pause)
     for request in requests:
         yield request
     if not half_close:

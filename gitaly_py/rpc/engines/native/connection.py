@@ -299,7 +299,7 @@ class NativeConnection:
 
     def _progressed(self) -> None:
         for exchange in list(self._waiting):
-            exchange.room()
+            exchange.progressed()
 
     # The end.
 

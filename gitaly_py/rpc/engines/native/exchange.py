@@ -147,13 +147,11 @@ class NativeExchange:
         self._ended = True
         self._wake_receiver()
 
-    def room(self) -> bool:
-        """Lets the handler go on if enough of what it sent is on its way; whether it does."""
-        if self._connection.core.queued_on(self.number) >= SEND_AHEAD:
-            return False
-        if self._sender is not None and not self._sender.done():
+    def progressed(self) -> None:
+        """Lets the handler go on if enough of what it sent is on its way."""
+        room = self._connection.core.queued_on(self.number) < SEND_AHEAD
+        if room and self._sender is not None and not self._sender.done():
             self._sender.set_result(None)
-        return True
 
     def cancel(self) -> None:
         """Nobody waits for the response any more."""

@@ -11,10 +11,10 @@ Since context is a prefix and never a new exception, the innermost code wins by 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from google.protobuf.message import Message
 from google.rpc import status_pb2  # type: ignore[import-untyped]
@@ -22,7 +22,16 @@ from grpc import StatusCode
 
 ABORTED_TEXT = "The operation could not be completed. Please try again."
 
-Codes = Mapping[type[BaseException], StatusCode | None]
+
+@dataclass(frozen=True, slots=True)
+class Detailed:
+    """A code whose statuses carry a message of the API. detail: makes it of the error."""
+
+    code: StatusCode
+    detail: Callable[[Any], Message]
+
+
+Codes = Mapping[type[BaseException], StatusCode | Detailed | None]
 """The code of each exception class; None marks an error that is expected but leaves the code undecided."""
 
 
@@ -168,6 +177,18 @@ def code_of(error: BaseException, *tables: Codes) -> StatusCode | None:
     """The code that `error` has by its class, looked up along its bases in each table; None if undecided."""
     if isinstance(error, RpcError):
         return error.code
+    row = _row(error, tables)
+    return row.code if isinstance(row, Detailed) else row
+
+
+def _details_of(error: BaseException, tables: tuple[Codes, ...]) -> tuple[Message, ...]:
+    if isinstance(error, RpcError):
+        return error.details
+    row = _row(error, tables)
+    return (row.detail(error),) if isinstance(row, Detailed) else ()
+
+
+def _row(error: BaseException, tables: tuple[Codes, ...]) -> StatusCode | Detailed | None:
     for table in tables:
         for base in type(error).__mro__:
             if base in table:
@@ -189,7 +210,7 @@ def status_of(error: Exception, *tables: Codes, over: StatusCode | None = None) 
     """
     context = getattr(error, _ATTRIBUTE, None) or _Context()
     code = code_of(error, *tables) or context.undecided or StatusCode.INTERNAL
-    details = (*context.details, *(error.details if isinstance(error, RpcError) else ()))
+    details = (*context.details, *_details_of(error, tables))
     text = context.prefix + str(error)
     if over is not None:
         return Status(over, text, details)

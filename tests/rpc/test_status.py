@@ -7,7 +7,15 @@ from google.rpc import status_pb2
 from grpc import StatusCode
 
 from gitaly_py.pb.errors_pb2 import PathError, ReferenceNotFoundError
-from gitaly_py.rpc.status import AlreadyExists, InvalidArgument, NotFound, during, status_of
+from gitaly_py.rpc.status import (
+    AlreadyExists,
+    Detailed,
+    InvalidArgument,
+    NotFound,
+    code_of,
+    during,
+    status_of,
+)
 
 
 class Base(Exception):
@@ -76,6 +84,17 @@ def test_details_are_packed_outermost_first() -> None:
         "type.googleapis.com/gitaly.ReferenceNotFoundError",
     ]
     assert (status.code, status.message) == (StatusCode.NOT_FOUND.value[0], "outer: x")
+
+
+def test_a_row_of_the_table_may_add_a_detail_that_it_makes_of_the_error() -> None:
+    row = Detailed(StatusCode.NOT_FOUND, lambda error: PathError(path=str(error).encode()))
+    error = caught(Leaf("x"), ("outer", StatusCode.INTERNAL))
+
+    status = status_of(error, {Leaf: row}, {Base: None})
+
+    assert (status.code, status.message) == (StatusCode.NOT_FOUND, "outer: x")
+    assert status.details == (PathError(path=b"x"),)
+    assert code_of(error, {Base: row}) is StatusCode.NOT_FOUND
 
 
 def test_a_status_without_details_has_no_encoded_form() -> None:

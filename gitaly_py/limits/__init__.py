@@ -1,0 +1,1 @@
+"""How many may do something at a time, and who waits; knows neither gRPC nor git."""

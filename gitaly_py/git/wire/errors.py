@@ -7,6 +7,7 @@ WireError
 ├── MalformedPacket          a pkt-line that is none
 ├── MalformedObject          a raw tree that cannot be parsed
 ├── MalformedReply           cat-file said something unexpected
+├── MalformedRequest         no request of protocol version 2
 └── MalformedNegotiation     a fetch request that cannot be counted
 """
 
@@ -41,6 +42,10 @@ class MalformedObject(WireError):
 
 class MalformedReply(WireError):
     """A reply of `git cat-file --batch-command` that is none of the known ones."""
+
+
+class MalformedRequest(WireError):
+    """Bytes that are no request of protocol version 2, or more of them than are taken."""
 
 
 class MalformedNegotiation(WireError):

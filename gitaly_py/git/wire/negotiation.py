@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from gitaly_py.git.wire.errors import MalformedNegotiation
@@ -38,9 +39,12 @@ class NegotiationParser:
         Raises MalformedPacket or MalformedNegotiation; what was counted before stays, and the parser
         must not be fed any more.
         """
-        if self._done:
-            return
-        for packet in self._decoder.receive(data):
+        if not self._done:
+            self.count(self._decoder.receive(data))
+
+    def count(self, packets: Iterable[Packet]) -> None:
+        """The same for packets that were decoded already."""
+        for packet in packets:
             if self._count(packet):
                 self._done = True
                 return

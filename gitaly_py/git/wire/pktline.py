@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -12,6 +13,8 @@ HEADER_LENGTH = 4
 MAX_PACKET = 65520
 """Longest packet, header included (LARGE_PACKET_MAX of git)."""
 MAX_PAYLOAD = MAX_PACKET - HEADER_LENGTH
+
+_HEX = re.compile(rb"[0-9a-fA-F]{4}")
 
 FLUSH = b"0000"
 DELIMITER = b"0001"
@@ -92,7 +95,7 @@ class Decoder:
 
 def _length(header: bytes) -> int:
     # int() would also take signs, blanks and underscores.
-    if not all(digit in b"0123456789abcdefABCDEF" for digit in header):
+    if not _HEX.fullmatch(header):
         raise MalformedPacket(f"bad packet length {header!r}")
     length = int(header, 16)
     if length == HEADER_LENGTH - 1 or length > MAX_PACKET:

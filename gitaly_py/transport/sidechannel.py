@@ -24,6 +24,7 @@ from gitaly_py.transport.errors import (
 from gitaly_py.transport.framing import Deframer
 from gitaly_py.transport.wire import Buffer
 from gitaly_py.transport.yamux.driver import Driver
+from gitaly_py.transport.yamux.sources import Source
 from gitaly_py.transport.yamux.stream import READ_LIMIT, Stream
 
 METADATA_KEY: Final = "gitaly-sidechannel-id"
@@ -83,6 +84,10 @@ class Sidechannel:
     async def send_pipe(self, fd: int) -> int:
         """Sends what comes out of a pipe until its end; returns how much. Raises as `write`, and OSError."""
         return await self._stream.send_pipe(fd)
+
+    async def send_source(self, source: Source) -> None:
+        """Sends what a source gives until it is done. Raises as `write`, and what the source raises."""
+        await self._stream.send_source(source)
 
     def discard_input(self) -> None:
         """Throws away what the client still sends, so that a client that only writes gets through."""

@@ -51,6 +51,7 @@ class Driver:
         self._openers: set[asyncio.Future[None]] = set()
         self._failure: SessionClosed | None = None
         self._violation = False
+        self._sending_soon = False
         self._closed = asyncio.Event()
         self._linger: asyncio.TimerHandle | None = None
 
@@ -84,7 +85,7 @@ class Driver:
         number = self._session.open()
         stream = self._streams[number] = Stream(self, number)
         stream.add_timer(self.loop.call_later(OPEN_TIMEOUT, self._check_acknowledged, number))
-        self._sender.send()
+        self._send_soon()
         return stream
 
     async def accept(self) -> Stream:
@@ -143,13 +144,26 @@ class Driver:
             stream.add_timer(self.loop.call_later(self._close_timeout, self.reset_stream, stream))
         else:
             self._forget(stream)
-        self._sender.send()
+        self._send_soon()
 
     def reset_stream(self, stream: Stream) -> None:
         """Sends RST and drops the stream."""
         stream.lost(StreamReset())
         self._session.reset(stream.number)
         self._forget(stream)
+        self._sender.send()
+
+    def _send_soon(self) -> None:
+        """Sends what is queued at the end of this turn, unless data for which it waited takes it along.
+
+        Each call that sends wakes the peer, which costs more than all the rest of a small frame.
+        """
+        if not self._sending_soon:
+            self._sending_soon = True
+            self.loop.call_soon(self._send_now)
+
+    def _send_now(self) -> None:
+        self._sending_soon = False
         self._sender.send()
 
     # Reading.

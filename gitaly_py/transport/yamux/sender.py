@@ -13,8 +13,9 @@ from gitaly_py.transport.yamux.session import Session
 from gitaly_py.transport.yamux.sources import BytesSource, Source
 from gitaly_py.transport.yamux.stream import Stream
 
-FRAME_BYTES: Final = 262144  # body of one frame: what the other streams wait for
-TURN_BYTES: Final = 1 << 20  # sent in one turn of the event loop
+FRAME_BYTES: Final = 262144  # body of one frame while other streams wait for their turn
+LONE_FRAME_BYTES: Final = 4 << 20  # the same while none does: fewer frames cost both ends less
+TURN_BYTES: Final = 4 << 20  # sent in one turn of the event loop
 INLINE_BYTES: Final = 16384  # bodies up to this are copied behind their header: one call instead of two
 STALL_TIMEOUT: Final = 60.0  # seconds the peer's kernel may take nothing at all (transport.md 1.5)
 
@@ -108,7 +109,7 @@ class Sender:
         others_first = self._turn is not stream and bool(self._ready)
         if not credit or self._frame is not None or others_first:
             raise BlockingIOError
-        length = min(credit, len(data), FRAME_BYTES)
+        length = min(credit, len(data), self._longest)
         self._frame = self._framed(stream, BytesSource(data[:length]), length)
         self.send()
         return length
@@ -123,6 +124,11 @@ class Sender:
             frame.stream = None
             if frame.source is not None:
                 frame.source = BytesSource(frame.source.detach(frame.left))
+
+    @property
+    def _longest(self) -> int:
+        """Bytes of the longest frame that may be begun now."""
+        return FRAME_BYTES if self._ready else LONE_FRAME_BYTES
 
     def _run(self) -> None:
         self._busy = True
@@ -192,7 +198,7 @@ class Sender:
 
     def _source_frame(self, stream: Stream, source: Source, credit: int) -> _Frame | None:
         try:
-            length = min(credit, FRAME_BYTES, source.available())
+            length = min(credit, self._longest, source.available())
         except OSError as error:
             stream.source_failed(error)
             return None
@@ -211,11 +217,10 @@ class Sender:
     def _framed(self, stream: Stream, source: Source, length: int) -> _Frame:
         header = self._session.data_header(stream.number, length)
         control = self._session.data_to_send()
-        inline = source.detach(length) if isinstance(source, BytesSource) and length <= INLINE_BYTES else b""
+        inline = source.lead(min(length, INLINE_BYTES))
         frame = _Frame(b"".join((*control, header, inline)))
         frame.stream = stream
-        if not inline:
-            frame.source, frame.left = source, length
+        frame.source, frame.left = source, length - len(inline)
         return frame
 
     def _sent(self, stream: Stream) -> None:

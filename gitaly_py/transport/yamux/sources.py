@@ -42,6 +42,12 @@ class Source(Protocol):
     def wait(self, callback: Callback | None) -> None:
         """Calls `callback` once when more may be available; None takes that back."""
 
+    def lead(self, limit: int) -> bytes:
+        """Takes out up to `limit` bytes that come next and are in memory, to travel with a frame's header.
+
+        None where there are none, or too many for copying them to be worth it.
+        """
+
     def transfer(self, wire: Wire, length: int) -> int:
         """Moves 1 to `length` bytes, which `available` has promised; returns how many.
 
@@ -85,6 +91,10 @@ class BytesSource:
         self._rest = self._rest[length:]
         return data
 
+    def lead(self, limit: int) -> bytes:
+        """See Source."""
+        return self.detach(limit) if len(self._rest) <= limit else b""
+
 
 class FileSource:
     """A range of a file that exists already; the file's own position is not used."""
@@ -105,6 +115,10 @@ class FileSource:
 
     def wait(self, callback: Callback | None) -> None:
         """Nothing to wait for: the range exists."""
+
+    def lead(self, limit: int) -> bytes:  # noqa: ARG002 - none of it is in memory
+        """See Source."""
+        return b""
 
     def transfer(self, wire: Wire, length: int) -> int:
         """See Source."""
@@ -187,6 +201,10 @@ class PipeSource:
         else:
             self._resting = loop.call_later(REST, callback)
 
+    def lead(self, limit: int) -> bytes:  # noqa: ARG002 - none of it is in memory
+        """See Source."""
+        return b""
+
     def transfer(self, wire: Wire, length: int) -> int:
         """See Source."""
         sent = 0
@@ -231,3 +249,38 @@ class PipeSource:
         if not data:
             raise TruncatedSource(length)
         return data
+
+
+class PrefixedSource:
+    """Bytes in memory, and behind them what another source gives; a frame may hold both."""
+
+    def __init__(self, prefix: Buffer, source: Source) -> None:
+        self._prefix = BytesSource(prefix)
+        self._source = source
+
+    @property
+    def done(self) -> bool:
+        """See Source."""
+        return self._prefix.done and self._source.done
+
+    def available(self) -> int:
+        """See Source."""
+        return self._prefix.available() + self._source.available()
+
+    def wait(self, callback: Callback | None) -> None:
+        """See Source."""
+        self._source.wait(callback)
+
+    def lead(self, limit: int) -> bytes:
+        """See Source."""
+        data = self._prefix.lead(limit)
+        return data + self._source.lead(limit - len(data)) if self._prefix.done else data
+
+    def transfer(self, wire: Wire, length: int) -> int:
+        """See Source."""
+        return (self._source if self._prefix.done else self._prefix).transfer(wire, length)
+
+    def detach(self, length: int) -> bytes:
+        """See Source."""
+        data = self._prefix.detach(length)
+        return data + self._source.detach(length - len(data)) if len(data) < length else data

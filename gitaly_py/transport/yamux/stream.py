@@ -71,11 +71,18 @@ class Stream:
         Raises as `write`, and OSError.
         """
         source = PipeSource(fd)
+        await self.send_source(source)
+        return source.sent
+
+    async def send_source(self, source: Source) -> None:
+        """Sends what a source gives until it is done; it is not used any more after this returns or raises.
+
+        Raises as `write`, and what the source raises.
+        """
         try:
             await self._transfer(source)
         finally:
             source.wait(None)
-        return source.sent
 
     def close(self) -> None:
         """Sends FIN: no more writes. Reading goes on until the peer's FIN, or until the close timeout

@@ -37,18 +37,20 @@ def test_streams_take_turns_and_control_frames_do_not_wait(run) -> None:
         peer, wire = await wires("unix")
         driver = Driver(wire, Side.SERVER)
         driver.start()
-        one, two = await streams(peer, driver, 2)
-        writes = [asyncio.ensure_future(stream.write(bytes(8 * FRAME_BYTES))) for stream in (one, two)]
+        alone, one, two = await streams(peer, driver, 3)
+        many = bytes(8 * FRAME_BYTES)
+        writes = [asyncio.ensure_future(stream.write(many)) for stream in (alone, one, two)]
         await settled()
         await send_all(peer, encoded(FrameType.PING, SYN, 0, 7))
         await settled()
 
-        seen = [await frame(peer) for _ in range(17)]
+        first, *seen = [await frame(peer) for _ in range(18)]
 
+        assert (first.stream, first.length) == (alone.number, len(many))
         assert [header.type for header in seen[:4]].count(FrameType.PING) == 1
-        numbers = [header.stream for header in seen if header.type == FrameType.DATA]
-        assert numbers[1:15] == [two.number, one.number] * 7
-        assert {header.length for header in seen if header.type == FrameType.DATA} == {FRAME_BYTES}
+        data = [header for header in seen if header.type == FrameType.DATA]
+        assert [header.stream for header in data[:14]] == [one.number, two.number] * 7
+        assert {header.length for header in data[:14]} == {FRAME_BYTES}
         await asyncio.gather(*writes)
         driver.abort("test over")
         peer.close()

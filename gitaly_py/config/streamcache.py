@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import NonNegativeInt
+
 from gitaly_py.config.duration import Duration
 from gitaly_py.config.section import Section, setting
 
@@ -21,6 +23,9 @@ class PackObjectsCache(StreamCache):
 
     min_occurrences: int = setting(1, "Like requests that pass the cache by before it keeps the answer.")
     backpressure: bool = setting(True, "Make the writer wait for the fastest reader.")
+    max_size: NonNegativeInt = setting(
+        0, "Bytes kept at most: the packs that were not used for longest go first; 0 is no limit."
+    )
 
 
 class ArchiveCache(StreamCache):

@@ -8,6 +8,7 @@ import pytest
 
 from gitaly_py.storage import errors
 from gitaly_py.storage.creation import creating
+from gitaly_py.storage.generations import Generations
 from gitaly_py.storage.removal import remove
 from gitaly_py.storage.repository import Repository
 from tests.support.repositories import Repo
@@ -17,7 +18,7 @@ async def test_a_removed_repository_leaves_nothing_but_its_parents(
     repository: Repository, root: Path
 ) -> None:
     await repository.reader().head()
-    await remove(repository)
+    await remove(repository, Generations())
 
     assert os.listdir(root / "a") == []
     assert os.listdir(root / "+gitaly/tmp") == []
@@ -30,7 +31,7 @@ async def test_read_only_folders_are_removed(repository: Repository, root: Path)
         os.chmod(f"{repository.path}/{name}", 0o500)
     os.symlink(root, f"{repository.path}/link")
 
-    await remove(repository)
+    await remove(repository, Generations())
 
     assert os.listdir(root / "+gitaly/tmp") == []
     assert root.exists()
@@ -40,7 +41,7 @@ async def test_a_repository_that_is_gone_is_told(repository: Repository) -> None
     shutil.rmtree(repository.path)
 
     with pytest.raises(errors.RepositoryGone, match=r"^repository does not exist$"):
-        await remove(repository)
+        await remove(repository, Generations())
     assert not os.path.exists(f"{repository.path}.lock")
 
 
@@ -49,7 +50,7 @@ async def test_a_locked_repository_is_not_removed(repository: Repository) -> Non
         pass
 
     with pytest.raises(errors.RemovalLocked, match=r"^repository is already locked$"):
-        await remove(repository)
+        await remove(repository, Generations())
     assert os.path.exists(f"{repository.path}/HEAD")
     assert os.path.exists(f"{repository.path}.lock")
 
@@ -58,7 +59,7 @@ async def test_a_name_is_free_at_once(repository: Repository, repo: Repo) -> Non
     old = repo.commit(ref="refs/heads/main")
     assert await repository.reader().resolve(b"main") == old
 
-    await remove(repository)
+    await remove(repository, Generations())
     async with creating(repository):
         pass
 

@@ -1,0 +1,166 @@
+"""The pack cache of a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
+
+from gitaly_py.git.commands import Command
+from gitaly_py.git.process import Git
+from gitaly_py.packs.direct import DirectFlow
+from gitaly_py.packs.errors import PacksClosed
+from gitaly_py.packs.flow import Flow
+from gitaly_py.packs.folder import Folder
+from gitaly_py.packs.index import Entry, Index
+from gitaly_py.packs.occurrences import Occurrences
+from gitaly_py.packs.producing import Admit, Producer
+from gitaly_py.packs.reader import PackReader
+from gitaly_py.packs.request import PackRequest
+from gitaly_py.packs.settings import PackCacheSettings
+from gitaly_py.storage.generations import Generations
+from gitaly_py.telemetry import fields, metrics
+from gitaly_py.telemetry.tasks import end_all, spawn
+
+__all__ = ["Admit", "Packs"]
+
+_CLEANED_EVERY: Final = 60.0  # seconds; more often if packs are kept for less
+
+
+class Packs:
+    """Makes packs, and keeps them for whoever asks for the same (transport.md 7.4 to 7.6).
+
+    A pack is made once at a time, by a task that belongs to the cache and ends when nobody reads any more.
+    clock: seconds, the same as of files.
+    """
+
+    def __init__(
+        self,
+        git: Git,
+        settings: PackCacheSettings,
+        generations: Generations,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._producer = Producer(git, settings.keep_alive)
+        self._folder = Folder(settings.dir)
+        self._index = Index(self._folder, backpressure=settings.backpressure, max_size=settings.max_size)
+        self._occurrences = Occurrences(settings.max_age, clock)
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._closed = False
+        generations.subscribe(self._outdated)
+
+    @property
+    def enabled(self) -> bool:
+        """Whether packs are to be asked for here."""
+        return self._settings.enabled
+
+    async def start(self) -> None:
+        """Takes the folder. One that can't be used is no error: then nothing is kept."""
+        if not self.enabled:
+            return
+        age = str(int(self._settings.max_age))
+        metrics.pack_objects_cache_enabled.labels(self._settings.dir, age).set(1)
+        spawn(self._clean_regularly(), name="cleaner of packs", owner=self._tasks)
+
+    async def close(self) -> None:
+        """Ends producers, and removes the files, which nobody else can make use of.
+
+        Readers may finish what is complete.
+        """
+        self._closed = True
+        await end_all(self._tasks)
+        self._index.remove_where(lambda _: True)
+        await self._folder.close()
+
+    @asynccontextmanager
+    async def open(self, request: PackRequest, admit: Admit) -> AsyncIterator[PackReader]:
+        """A reader of the pack, as long as the block.
+
+        Raises InvalidPackObjectsCommand, PacksClosed; why a pack can't be made, the reader says.
+        """
+        reader = self._reader(request, request.command(), admit)
+        metrics.pack_objects_cache_lookups.labels("hit" if reader.hit else "miss").inc()
+        fields.put("pack_objects_cache.key", reader.key)
+        fields.put("pack_objects_cache.hit", "true" if reader.hit else "false")
+        try:
+            with metrics.pack_objects_cache_readers.track_inprogress():
+                yield reader
+        finally:
+            reader.close()
+            metrics.pack_objects_served_bytes.inc(reader.sent)
+            fields.add("pack_objects_cache.served_bytes", reader.sent)
+
+    async def clean(self) -> None:
+        """Drops entries that are too old, and what is left of others in the folder."""
+        before = self._clock() - self._settings.max_age
+        self._index.remove_where(lambda entry: entry.created < before)
+        try:
+            await self._folder.clean(before)
+        except OSError as error:
+            self._folder.failed(error)
+
+    async def _clean_regularly(self) -> None:
+        while True:
+            await self.clean()
+            await asyncio.sleep(min(self._settings.max_age, _CLEANED_EVERY))
+
+    def _reader(self, request: PackRequest, command: Command, admit: Admit) -> PackReader:
+        if self._closed:
+            raise PacksClosed
+        earlier = self._occurrences.count(request.key)
+        entry = self._index.get(request.key)
+        if entry is not None and self._is_usable(entry):
+            return entry.flow.join(request.key, hit=True)
+        if earlier >= self._settings.min_occurrences:
+            try:
+                entry = self._index.new(request, self._clock())
+            except OSError as error:
+                self._folder.failed(error)
+            else:
+                reader = entry.flow.join(request.key, hit=False)
+                self._begin(request, command, admit, entry.flow, entry.end)
+                return reader
+        flow = DirectFlow(request.key)
+        self._begin(request, command, admit, flow, flow.end)
+        return flow.reader
+
+    def _is_usable(self, entry: Entry) -> bool:
+        """Whether an entry can be read; one that can't be leaves the index."""
+        with suppress(OSError):
+            if entry.created >= self._clock() - self._settings.max_age:
+                entry.flow.file.open()
+                return True
+        self._index.remove(entry)
+        return False
+
+    def _begin(
+        self,
+        request: PackRequest,
+        command: Command,
+        admit: Admit,
+        flow: Flow,
+        end: Callable[[Exception | None], None],
+    ) -> None:
+        """Starts to make a pack; `end` is called with what came of it, also if it is never begun."""
+
+        async def outcome() -> Exception | None:
+            try:
+                await self._producer.produce(request, command, admit, flow)
+            except Exception as error:  # noqa: BLE001 - not ours to judge: it is raised where the pack is read
+                return error
+            return None
+
+        def ended(task: asyncio.Task[Exception | None]) -> None:
+            end(PacksClosed() if task.cancelled() else task.result())
+
+        flow.producer = task = spawn(outcome(), name="pack-objects", owner=self._tasks)
+        task.add_done_callback(ended)
+
+    def _outdated(self, path: str) -> None:
+        """The generation of a repository is over."""
+        self._index.remove_where(lambda entry: entry.repository == path)

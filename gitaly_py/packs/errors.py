@@ -1,0 +1,43 @@
+"""Errors of the pack cache.
+
+PackError
+├── InvalidPackObjectsCommand   what was to be run is not `git pack-objects --stdout` with flags
+├── PackFailed                  `git pack-objects` failed
+└── PacksClosed                 the daemon stops
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gitaly_py.git.errors import describe_status
+from gitaly_py.git.wire.goquote import quote
+
+
+class PackError(Exception):
+    """Root of everything the pack cache raises."""
+
+
+class InvalidPackObjectsCommand(PackError):
+    """A command line that is not upload-pack's. The list is printed as Go does (transport.md 7.2)."""
+
+    def __init__(self, args: Sequence[str], reason: str) -> None:
+        super().__init__(f"invalid pack-objects command: [{' '.join(args)}]: {reason}")
+        self.args_given = tuple(args)
+        self.reason = reason
+
+
+class PackFailed(PackError):
+    """git ended with `status` (negative: the signal's number); `stderr` holds its last words (7.4)."""
+
+    def __init__(self, status: int, stderr: bytes) -> None:
+        super().__init__(f"git-pack-objects: stderr: {quote(stderr)} err: {describe_status(status)}")
+        self.status = status
+        self.stderr = stderr
+
+
+class PacksClosed(PackError):
+    """The pack will not be completed, since the daemon stops."""
+
+    def __init__(self) -> None:
+        super().__init__("the pack cache is closed")

@@ -1,0 +1,107 @@
+"""Which packs are kept, by the key of their request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gitaly_py.packs.folder import Folder
+from gitaly_py.packs.packfile import PackFile
+from gitaly_py.packs.request import PackRequest
+from gitaly_py.packs.shared import SharedFlow
+from gitaly_py.telemetry import metrics
+
+_CACHE_NAME = "pack_objects"
+
+
+class Entry:
+    """A pack that is kept, from the moment its making begins.
+
+    repository: the path. created: when that moment was, in seconds of the cache's clock.
+    """
+
+    def __init__(self, index: Index, request: PackRequest, file: PackFile, created: float) -> None:
+        self.key = request.key
+        self.repository = request.repository.path
+        self.created = created
+        self.flow = SharedFlow(file, self, backpressure=index.backpressure)
+        self._index = index
+
+    def grown(self, length: int) -> None:
+        """See Owner."""
+        self._index.grown(self, length)
+
+    def not_kept(self, fault: OSError) -> None:
+        """See Owner."""
+        self._index.remove(self)
+        self._index.folder.failed(fault)
+
+    def abandoned(self) -> None:
+        """See Owner."""
+        self._index.remove(self)
+        self.flow.abandon()
+
+    def end(self, failure: Exception | None) -> None:
+        """Its making is over. A pack that is not complete is given to nobody else from now on."""
+        if failure is not None:
+            self._index.remove(self)
+        self.flow.end(failure)
+        self._index.grown(self, 0)
+
+
+class Index:
+    """Entries in the order of their last use. Their files go as soon as they do.
+
+    backpressure: see SharedFlow. max_size: bytes of all entries; 0 is no limit.
+    """
+
+    def __init__(self, folder: Folder, *, backpressure: bool, max_size: int) -> None:
+        self.folder = folder
+        self.backpressure = backpressure
+        self._max_size = max_size
+        self._entries: dict[str, Entry] = {}
+        self._size = 0
+
+    def get(self, key: str) -> Entry | None:
+        """The entry of a key, which is now the last one used."""
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._entries[key] = entry
+        return entry
+
+    def new(self, request: PackRequest, created: float) -> Entry:
+        """A new entry, for a key that has none. Raises OSError."""
+        entry = Entry(self, request, self.folder.create(), created)
+        self._entries[entry.key] = entry
+        self._count()
+        return entry
+
+    def remove(self, entry: Entry) -> None:
+        """Takes an entry out, unless that was done."""
+        if self._has(entry):
+            del self._entries[entry.key]
+            self._size -= entry.flow.written
+            self._count()
+            self.folder.discard(entry.flow.file)
+
+    def remove_where(self, condition: Callable[[Entry], bool]) -> None:
+        """Takes out all entries of which `condition` is true."""
+        for entry in list(filter(condition, self._entries.values())):
+            self.remove(entry)
+
+    def grown(self, entry: Entry, length: int) -> None:
+        """An entry got longer by `length` bytes: others may have to go. Those that are being made stay."""
+        if not self._has(entry):
+            return
+        self._size += length
+        if self._max_size and self._size > self._max_size:
+            for other in [other for other in self._entries.values() if other.flow.over]:
+                self.remove(other)
+                if self._size <= self._max_size:
+                    break
+
+    def _has(self, entry: Entry) -> bool:
+        return self._entries.get(entry.key) is entry
+
+    def _count(self) -> None:
+        folder, length = self.folder.path, len(self._entries)
+        metrics.streamcache_index_entries.labels(folder, _CACHE_NAME).set(length)

@@ -1,0 +1,126 @@
+"""What upload-pack answered to requests, up to the pack, so that the same request needs no process again.
+
+A plan is good for one generation of a repository, which whatever removes objects raises. New pushes don't
+matter, since a pack for given wants and haves stays right.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from gitaly_py.packs.request import PackRequest
+from gitaly_py.telemetry import metrics
+
+MAX_BYTES: Final = 64 * 1024 * 1024
+"""Memory of all plans together."""
+
+MAX_PLAN_BYTES: Final = 1024 * 1024
+"""Larger plans are not kept."""
+
+_OVERHEAD: Final = 1000
+"""Bytes of a plan beside its contents, roughly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An answer.
+
+    prefix: what comes before the pack, or all of it. pack: what pack-objects is asked for, None where
+    upload-pack has answered without a pack. status, stderr: how it ended then.
+    """
+
+    prefix: bytes
+    pack: PackRequest | None = None
+    status: int = 0
+    stderr: bytes = b""
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory, roughly."""
+        pack = 0 if self.pack is None else len(self.pack.stdin)
+        return len(self.prefix) + pack + len(self.stderr) + _OVERHEAD
+
+
+def plan_key(*parts: bytes) -> bytes:
+    """A short name for everything that an answer depends on."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(b"%d:" % len(part))
+        digest.update(part)
+    return digest.digest()
+
+
+class Making:
+    """A plan on its way; whoever waits for it gets what `keep` is given, or nothing."""
+
+    def __init__(self) -> None:
+        self.made: asyncio.Future[Plan | None] = asyncio.get_running_loop().create_future()
+
+    def keep(self, plan: Plan) -> None:
+        """The plan is there, and may be used again."""
+        if not self.made.done():
+            self.made.set_result(plan)
+
+
+class Plans:
+    """Keeps plans in memory, those used last. max_bytes: of all of them."""
+
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._kept: OrderedDict[bytes, Plan] = OrderedDict()
+        self._size = 0
+        self._making: dict[bytes, Making] = {}
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory in use, roughly."""
+        return self._size
+
+    async def lookup(self, key: bytes) -> Plan | None:
+        """The plan of that name; waits once for one that is being made."""
+        making = self._making.get(key)
+        found = self._kept.get(key)
+        if found is not None:
+            self._kept.move_to_end(key)
+        elif making is not None:
+            await asyncio.wait([making.made])
+            found = making.made.result()
+        metrics.pack_plan_lookups.labels("miss" if found is None else "hit").inc()
+        return found
+
+    @contextmanager
+    def making(self, key: bytes) -> Iterator[Making]:
+        """Lets others wait for a plan that is made in the block; what is kept is there at its end."""
+        making = Making()
+        first = self._making.setdefault(key, making) is making
+        making.made.add_done_callback(lambda made: self._keep(key, made.result()))
+        try:
+            yield making
+        finally:
+            if first:
+                del self._making[key]
+            if not making.made.done():
+                making.made.set_result(None)
+
+    def _keep(self, key: bytes, plan: Plan | None) -> None:
+        if plan is None or plan.size > MAX_PLAN_BYTES:
+            return
+        self._drop(key)
+        self._kept[key] = plan
+        self._size += plan.size
+        while self._size > self._max_bytes:
+            self._drop(next(iter(self._kept)))
+
+    def _drop(self, key: bytes) -> None:
+        plan = self._kept.pop(key, None)
+        if plan is not None:
+            self._size -= plan.size

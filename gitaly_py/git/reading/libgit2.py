@@ -59,6 +59,11 @@ class LibGit2Reader:
         self._resolver = Resolver(self._database, in_process)
         self._git = git
 
+    @property
+    def files(self) -> FileReferences | None:
+        """Its references; None where only git can read them."""
+        return self._references if isinstance(self._references, FileReferences) else None
+
     async def resolve(self, revision: bytes) -> str | None:
         """See Reader."""
         check_revision(revision)

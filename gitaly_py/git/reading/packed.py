@@ -26,6 +26,9 @@ _LAST_CHUNK = 256 << 10
 _CHUNK_GROWTH = 8
 """Bytes of the file for each batch: a short page reads little, a long listing stays a few ms a batch."""
 
+_TEXT = 64 << 10
+"""Bytes of entries that are taken as text at a time: for about a millisecond's work."""
+
 _SEARCHED = 2 << 20
 """Bytes searched for an id at a stretch: about a millisecond."""
 
@@ -97,6 +100,13 @@ class PackedReferences:
                 yield self._columns(self._data[begin:cut])
                 begin = cut
             size = min(size * _CHUNK_GROWTH, _LAST_CHUNK)
+
+    def texts(self, begin: int, end: int) -> Iterator[bytes]:
+        """The entries of a span as they stand in the file, some at a time."""
+        while begin < end:
+            cut = self._next_entry(min(end, begin + _TEXT) - 1, end)
+            yield self._data[begin:cut]
+            begin = cut
 
     def holders(self, oid: str) -> Iterator[list[tuple[bytes, str]]]:
         """Name and value of references that lead to `oid` by value or when peeled; one list a stretch."""

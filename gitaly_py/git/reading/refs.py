@@ -14,7 +14,7 @@ from gitaly_py.git.reading.errors import HeadUnreadable
 from gitaly_py.git.reading.interface import Head, Holders, Reference, References
 from gitaly_py.git.reading.loose import LooseReference, LooseReferences
 from gitaly_py.git.reading.names import is_safe_name
-from gitaly_py.git.reading.packed import PackedFile
+from gitaly_py.git.reading.packed import PackedFile, PackedReferences
 
 _DEEPEST_SYMREF = 5
 """Names in a chain of symbolic references; git's SYMREF_MAXDEPTH."""
@@ -34,6 +34,10 @@ class FileReferences:
     def __init__(self, repository_path: str, hex_length: int) -> None:
         self._loose = LooseReferences(repository_path, hex_length)
         self._packed = PackedFile(repository_path, hex_length)
+
+    def packed(self) -> PackedReferences:
+        """packed-refs as it is now. To be looked at after loose references. Raises as PackedFile.current."""
+        return self._packed.current()
 
     async def reference(self, name: bytes) -> Reference | None:
         """See ReferenceReader.reference."""

@@ -1,0 +1,1 @@
+"""What clients are told of a repository before they fetch: capabilities and references."""

@@ -1,0 +1,109 @@
+"""What only git itself can say, taken from a process."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from gitaly_py.git.commands import DISABLED, Command
+from gitaly_py.git.errors import CommandError, FormatError
+from gitaly_py.git.process import Git, Options, Stderr
+from gitaly_py.git.repository import GitRepository
+from gitaly_py.git.wire.pktline import FLUSH
+from gitaly_py.storage.threads import to_the_end
+
+MAX_ANSWER: Final = 16 << 20
+"""Bytes of the longest answer that is held in memory; longer ones stream from git to the client."""
+
+_LONG: Final = 1 << 20
+"""Bytes of an answer that is read in a thread, since to copy it takes a millisecond."""
+
+UPLOAD_PACK: Final = "upload-pack"
+
+_STATELESS: Final = "--stateless-rpc"
+
+
+def fits(repository_path: str) -> bool:
+    """Whether a list of all references is probably short enough, for which packed-refs speaks."""
+    try:
+        return os.stat(f"{repository_path}/packed-refs").st_size <= MAX_ANSWER
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+
+
+class Asking:
+    """Runs upload-pack and receive-pack as the daemon does for calls without options of their own."""
+
+    def __init__(self, git: Git) -> None:
+        self._git = git
+
+    @property
+    def git(self) -> Git:
+        """The one way to run git."""
+        return self._git
+
+    async def advertisement(
+        self, repository: GitRepository, protocol: str, service: str, *, stateless: bool
+    ) -> bytes | None:
+        """What a client is told first. None when git fails, or has more to say than that."""
+        if stateless:
+            return await self._said(repository, service, protocol, _STATELESS, "--advertise-refs")
+        # The flush of a client that wants nothing.
+        return await self._said(repository, service, protocol, stdin=FLUSH)
+
+    async def answer(self, repository: GitRepository, request: bytes) -> bytes | None:
+        """What upload-pack answers to a request of protocol version 2. None as above."""
+        return await self._said(repository, UPLOAD_PACK, "version=2", _STATELESS, stdin=request)
+
+    async def _said(
+        self, repository: GitRepository, service: str, protocol: str, *flags: str, stdin: bytes = b""
+    ) -> bytes | None:
+        bundles = (("uploadpack.advertiseBundleURIs", "false"),)
+        command = Command(
+            name=service,
+            flags=flags,
+            args=[repository.path],
+            hooks=None if service == UPLOAD_PACK else DISABLED,
+        )
+        options: Options = {
+            "config": bundles if service == UPLOAD_PACK else (),
+            "env": {"GIT_PROTOCOL": protocol} if protocol else {},
+            "stdin": stdin,
+            "stderr": Stderr.KEEP,
+        }
+        with _output() as output:
+            options["stdout"] = output
+            try:
+                async with self._git.start(repository, command, **options) as process:
+                    status = await process.exited()
+            except (CommandError, FormatError):
+                # Whoever runs git in our place reports what is wrong.
+                return None
+            data = await _written(output)
+        return None if status or process.stderr or not data.endswith(FLUSH) else data
+
+
+async def _written(file: int) -> bytes:
+    """What git has written to a file, which stays open."""
+    size = os.lseek(file, 0, os.SEEK_CUR)
+    if size < _LONG:
+        return os.pread(file, size, 0)
+    return await to_the_end(os.pread, file, size, 0)
+
+
+@contextmanager
+def _output() -> Iterator[int]:
+    """A file in memory for MAX_ANSWER bytes; git fails when it writes more.
+
+    Git writes 4 KiB at a time, which makes thousands of turns of a pipe.
+    """
+    file = os.memfd_create("answer", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        os.ftruncate(file, MAX_ANSWER)
+        fcntl.fcntl(file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW)
+        yield file
+    finally:
+        os.close(file)

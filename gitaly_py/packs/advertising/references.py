@@ -1,0 +1,179 @@
+"""Answers to ls-refs, put together of parts that are kept each for itself.
+
+A part is good as long as the references that it shows are as they were. So what changes in one place (a
+branch is pushed) leaves the others (all tags) alone, and clients that ask for different things share parts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Final, NamedTuple
+
+from gitaly_py.git.reading.errors import ReadingError
+from gitaly_py.git.reading.libgit2 import LibGit2Reader
+from gitaly_py.git.wire.objects import OBJECT_FORMATS
+from gitaly_py.git.wire.pktline import FLUSH
+from gitaly_py.packs.advertising.asking import MAX_ANSWER, Asking, fits
+from gitaly_py.packs.advertising.configuration import Facts
+from gitaly_py.packs.advertising.keeping import Data, Entry, Kept, Shared
+from gitaly_py.packs.advertising.lines import Undecided, split
+from gitaly_py.packs.advertising.listing import listed, size
+from gitaly_py.packs.advertising.survey import Survey, survey
+from gitaly_py.packs.advertising.wanted import HEAD, Wanted
+from gitaly_py.storage.repository import Repository
+
+_BROKEN_LISTED: Final = (2, 34)
+"""From it ls-refs lists references without a look at their objects."""
+
+_LONG: Final = 1 << 20
+"""Bytes of an answer that is kept as a whole as well, since to copy it takes a millisecond."""
+
+Surveys = Mapping[bytes, Survey]
+
+
+class Made(NamedTuple):
+    """Parts of an answer. by: who made some of them: `git`, `process` or nobody (`memory`).
+
+    whole: the answer itself, where git has made all of it.
+    """
+
+    parts: Mapping[bytes, Entry]
+    by: str
+    whole: bytes | None = None
+
+
+class Listings:
+    """Answers to ls-refs. kept: where they are kept."""
+
+    def __init__(self, asking: Asking, kept: Kept) -> None:
+        self._asking = asking
+        self._kept = kept
+        self._shared: Shared[Made] = Shared()
+
+    async def answer(self, repository: Repository, facts: Facts, wanted: Wanted) -> tuple[bytes, str] | None:
+        """The whole answer, and who made it, see Made. None if git fails, or has too much to say."""
+        whole = _Key(repository.path, wanted, whole=True)
+        kept = await self._kept.valid(whole)
+        if kept is not None:
+            return bytes(kept.data), "memory"
+        known = await self._known(repository, wanted, wanted.parts)
+        missing = [part for part in wanted.parts if part not in known]
+        made = await self._shared_made(repository, facts, wanted, missing)
+        if made is None:
+            return None
+        parts = {**known, **made.parts}
+        data = made.whole or b"".join([*(parts[part].data for part in wanted.parts), FLUSH])
+        if len(data) >= _LONG:
+            states = [state for entry in parts.values() for state in entry.states]
+            self._kept.keep(whole, Entry(states, data))
+        return data, made.by
+
+    async def _known(
+        self, repository: Repository, wanted: Wanted, parts: Sequence[bytes]
+    ) -> dict[bytes, Entry]:
+        found: dict[bytes, Entry] = {}
+        for part in parts:
+            entry = await self._kept.valid(_key(repository, wanted, part))
+            if entry is not None:
+                found[part] = entry
+        return found
+
+    async def _shared_made(
+        self, repository: Repository, facts: Facts, wanted: Wanted, missing: list[bytes]
+    ) -> Made | None:
+        if not missing:
+            return Made({}, "memory")
+        reader = self._reader(repository, facts)
+        surveys: dict[bytes, Survey] = {}
+        for part in missing:
+            surveys[part] = await survey(repository.path, facts.backend, part)
+            _follow(surveys[part], reader)
+            await asyncio.sleep(0)
+        key = (repository.path, wanted, *missing)
+        states = [each.state for each in surveys.values()]
+        return await self._shared.get(key, states, lambda: self._made(repository, wanted, surveys, reader))
+
+    async def _made(
+        self, repository: Repository, wanted: Wanted, surveys: Surveys, reader: LibGit2Reader | None
+    ) -> Made | None:
+        # Others may have made them while this call looked at the references.
+        known = await self._known(repository, wanted, list(surveys))
+        missing = [part for part in surveys if part not in known]
+        made = {} if reader is None else await _in_process(reader, surveys, missing, wanted)
+        left = [part for part in missing if part not in made]
+        whole = None
+        if left:
+            # To put together what git can say at once takes longer than git.
+            everything = missing == list(wanted.parts)
+            asked = missing if everything else left
+            answer = await self._by_git(repository, wanted, asked, reader)
+            if answer is None:
+                return None
+            pieces = split(answer, asked, OBJECT_FORMATS[wanted.object_format].hex_length)
+            made.update(zip(asked, pieces, strict=True))
+            whole = answer if everything else None
+        entries = {part: Entry([surveys[part].state], data) for part, data in made.items()}
+        for part, entry in entries.items():
+            self._kept.keep(_key(repository, wanted, part), entry)
+        return Made(known | entries, "git" if left else "process" if made else "memory", whole)
+
+    async def _by_git(
+        self, repository: Repository, wanted: Wanted, parts: list[bytes], reader: LibGit2Reader | None
+    ) -> bytes | None:
+        if not _fits(repository, reader, parts):
+            return None
+        return await self._asking.answer(repository.git, wanted.request(parts))
+
+    def _reader(self, repository: Repository, facts: Facts) -> LibGit2Reader | None:
+        """None where git has to be asked for everything."""
+        if facts != ("sha1", "files") or self._asking.git.version_tuple < _BROKEN_LISTED:
+            return None
+        reader = repository.reader()
+        return reader if isinstance(reader, LibGit2Reader) and reader.files is not None else None
+
+
+async def _in_process(
+    reader: LibGit2Reader, surveys: Surveys, parts: Sequence[bytes], wanted: Wanted
+) -> dict[bytes, Data]:
+    """Those of some parts that can be answered without git."""
+    made: dict[bytes, Data] = {}
+    for part in parts:
+        with suppress(Undecided, ReadingError, OSError):
+            made[part] = await listed(reader, surveys[part], part, wanted)
+    return made
+
+
+class _Key(NamedTuple):
+    """What an entry is found by. whole: it is an answer, not a part of one."""
+
+    path: str
+    wanted: Wanted
+    whole: bool = False
+
+
+def _key(repository: Repository, wanted: Wanted, part: bytes) -> _Key:
+    unborn = wanted.unborn and part == HEAD
+    return _Key(repository.path, wanted._replace(parts=(part,), unborn=unborn))
+
+
+def _follow(found: Survey, reader: LibGit2Reader | None) -> None:
+    """Looks at where symbolic references lead, most of all for the sake of the state."""
+    files = None if reader is None else reader.files
+    try:
+        found.follow(lambda name: None if files is None else files.packed().find(name))
+    except (ReadingError, OSError):
+        found.give_up()
+
+
+def _fits(repository: Repository, reader: LibGit2Reader | None, parts: list[bytes]) -> bool:
+    """Whether what git says of some parts is not too much to be held in memory."""
+    if reader is None or reader.files is None:
+        return fits(repository.path)
+    try:
+        packed = reader.files.packed()
+    except (ReadingError, OSError):
+        # Git, too, will find it damaged.
+        return True
+    return sum(size(packed, part) for part in parts) <= MAX_ANSWER

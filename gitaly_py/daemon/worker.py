@@ -15,6 +15,12 @@ from gitaly_py.interceptors import steps
 from gitaly_py.interceptors.access_log import LoggedMethods
 from gitaly_py.interceptors.authentication import Tokens
 from gitaly_py.interceptors.server_metrics import register
+from gitaly_py.packs.advertising.advertiser import Advertiser
+from gitaly_py.packs.cache import Packs
+from gitaly_py.packs.limiting import PackLimits
+from gitaly_py.packs.plans import Plans
+from gitaly_py.packs.settings import PackCacheSettings
+from gitaly_py.packs.takeover import Takeovers
 from gitaly_py.rpc.adapter import Frame
 from gitaly_py.rpc.methods import all_methods
 from gitaly_py.services import registry
@@ -22,6 +28,7 @@ from gitaly_py.services.app import App
 from gitaly_py.services.codes import CODES
 from gitaly_py.services.resolving import resolve
 from gitaly_py.services.serving import ServingState
+from gitaly_py.storage.generations import Generations
 from gitaly_py.storage.locator import Storages
 from gitaly_py.storage.repository import Repository
 from gitaly_py.telemetry import metrics
@@ -39,6 +46,9 @@ class Worker:
         self._readers = Readers(self._git, processes=config.git.catfile_cache_size)
         self._api = parts.internal_api(config)
         self._hooks = parts.hooks(config, self._git, self._api, runtime)
+        generations = Generations()
+        self._packs = Packs(self._git, PackCacheSettings.of(config.pack_objects_cache), generations)
+        self._takeovers = Takeovers(str(runtime.path), self._git.binary)
         self._health = ServingState()
         connections = Connections()
         self._frame: Frame[App, Repository] = Frame(
@@ -51,6 +61,12 @@ class Worker:
                 hooks=self._hooks,
                 lfs=LfsSmudge(self._api, str(runtime.path)),
                 health=self._health,
+                pack_limits=PackLimits(config.pack_objects_limiting),
+                packs=self._packs,
+                plans=Plans(),
+                takeovers=self._takeovers,
+                generations=generations,
+                advertiser=Advertiser(self._git),
             ),
             services=registry(),
             steps=steps(
@@ -69,6 +85,8 @@ class Worker:
         register(rpc.method for rpc in self._frame.rpcs.values())
         register(all_methods())
         await self._hooks.start()
+        await self._packs.start()
+        await self._takeovers.start()
         await self._internal.start([listen_unix(str(self._runtime.internal_socket))])
         await self._external.start(listeners)
 
@@ -86,6 +104,8 @@ class Worker:
     async def close(self) -> None:
         """Ends what is left: hooks, readers, git processes."""
         self._frame.report()
+        await self._takeovers.close()
+        await self._packs.close()
         await self._hooks.close()
         await self._api.close()
         await self._readers.close()

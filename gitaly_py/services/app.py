@@ -9,8 +9,14 @@ from gitaly_py.config import Config
 from gitaly_py.git.process import Git
 from gitaly_py.hooks.server import HookServer
 from gitaly_py.hooks.smudge import LfsSmudge
+from gitaly_py.packs.advertising.advertiser import Advertiser
+from gitaly_py.packs.cache import Packs
+from gitaly_py.packs.limiting import PackLimits
+from gitaly_py.packs.plans import Plans
+from gitaly_py.packs.takeover import Takeovers
 from gitaly_py.rpc import call
 from gitaly_py.services.serving import ServingState
+from gitaly_py.storage.generations import Generations
 from gitaly_py.storage.locator import Storages
 from gitaly_py.storage.repository import Repository
 from gitaly_py.transport.connections import Connections
@@ -22,7 +28,9 @@ class App:
 
     version: what the daemon calls itself; git: the one way to run git; storages: where repositories
     are; connections: the client connections, for side channels; hooks: what pushes are wired to;
-    lfs: puts LFS objects into what git writes; health: whether the daemon serves.
+    lfs: puts LFS objects into what git writes; health: whether the daemon serves; pack_limits: who may
+    generate packs; packs: the pack cache; plans, takeovers: see services/fetching; generations: when
+    objects were removed; advertiser: tells clients of references.
     """
 
     version: str
@@ -33,6 +41,12 @@ class App:
     hooks: HookServer
     lfs: LfsSmudge
     health: ServingState
+    pack_limits: PackLimits
+    packs: Packs
+    plans: Plans
+    takeovers: Takeovers
+    generations: Generations
+    advertiser: Advertiser
 
 
 Call: TypeAlias = call.Call[App, Repository]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gitaly_py.git.wire.errors import WireError
+from gitaly_py.git.wire.fetch_request import FetchRequest
 from gitaly_py.git.wire.negotiation import Negotiation, NegotiationParser
 from gitaly_py.pb.packfile_pb2 import PackfileNegotiationStatistics
 from gitaly_py.telemetry import fields, metrics
@@ -19,12 +20,24 @@ class Watched:
     def counted(self) -> Negotiation:
         return self._parser.counted
 
+    @property
+    def side_band(self) -> bool:
+        """Whether the client of an older protocol takes its pack in large side-band packets."""
+        return b"side-band-64k" in self.counted.capabilities
+
     def receive(self, data: bytes) -> None:
         """Takes the next bytes of the request."""
         if self.malformed:
             return
         try:
             self._parser.receive(data)
+        except WireError:
+            self.malformed = True
+
+    def count(self, request: FetchRequest) -> None:
+        """Takes a whole request instead."""
+        try:
+            self._parser.count(request.packets)
         except WireError:
             self.malformed = True
 

@@ -1,4 +1,4 @@
-"""upload-pack and receive-pack as requests over HTTP and SSH start them (transport.md 2, 3, 4)."""
+"""How requests over HTTP and SSH start git, and receive-pack most of all (transport.md 2, 3, 4)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Unpack
 
 from grpc import StatusCode
 
-from gitaly_py.git.commands import Command, Config
+from gitaly_py.git.commands import Command
 from gitaly_py.git.process import PIPE, Options, Process, Stderr
 from gitaly_py.hooks.payload import HookRepository, UserDetails
 from gitaly_py.pb.smarthttp_pb2 import PostReceivePackRequest
@@ -44,18 +44,6 @@ async def started(
         with during(transport.starting.format(command.name), undecided=transport.undecided):
             start = call.app.git.start(call.repository.git, command, **options)
             process = await stack.enter_async_context(start)
-        yield process
-
-
-@asynccontextmanager
-async def upload_pack(
-    call: Call, transport: Transport, config: Config, protocol: str
-) -> AsyncIterator[Process]:
-    """`git upload-pack` with the git_config_options and the git_protocol of a request."""
-    command = Command(name="upload-pack", flags=transport.flags, args=[call.repository.path])
-    config = [*config, ("uploadpack.advertiseBundleURIs", "false")]
-    env = protocol_environment(call, protocol)
-    async with started(call, transport, command, config=config, env=env) as process:
         yield process
 
 

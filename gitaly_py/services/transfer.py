@@ -28,6 +28,10 @@ _TIDYING_ROUND_SECONDS = 0.2
 _VERSIONS = {"": "v0", "version=1": "v1", "version=2": "v2"}
 
 
+Observer = Callable[[bytes], object]
+"""Sees each piece of a request before git does."""
+
+
 class InvalidConfigOption(Exception):
     """An entry of git_config_options that is no pair."""
 
@@ -92,7 +96,7 @@ class Feeding:
         self,
         process: Process,
         source: AsyncGenerator[bytes, None],
-        observers: Sequence[Callable[[bytes], object]] = (),
+        observers: Sequence[Observer] = (),
     ) -> None:
         self.failure: RpcError | None = None
         self._process = process
@@ -135,7 +139,7 @@ class Feeding:
 
 @asynccontextmanager
 async def fed(
-    process: Process, source: AsyncGenerator[bytes, None], *observers: Callable[[bytes], object]
+    process: Process, source: AsyncGenerator[bytes, None], *observers: Observer
 ) -> AsyncIterator[Feeding]:
     """Writes `source` to the standard input of `process` while the block runs, then ends it.
 

@@ -160,8 +160,74 @@ spawn_forking_seconds = histogram(
     buckets=[0.001 * 2**n for n in range(10)],
 )
 
+# pack cache
+_CACHE_FOLDER = ("dir",)
+pack_objects_cache_enabled = gauge(
+    "gitaly_pack_objects_cache_enabled", "1 if packs are kept.", (*_CACHE_FOLDER, "max_age")
+)
+pack_objects_cache_faults = counter(
+    "gitaly_pack_objects_cache_faults_total", "Times that the folder of the pack cache was of no use."
+)
+pack_objects_cache_lookups = call_counter(
+    "gitaly_pack_objects_cache_lookups_total", "Packs asked for, by what the cache had.", ("result",)
+)
+pack_objects_cache_producers = gauge(
+    "gitaly_pack_objects_cache_producers", "Packs being made or waiting to be made."
+)
+pack_objects_cache_readers = gauge("gitaly_pack_objects_cache_readers", "Packs being read.")
+pack_objects_generated_bytes = counter("gitaly_pack_objects_generated_bytes_total", "Bytes of packs made.")
+pack_objects_served_bytes = counter("gitaly_pack_objects_served_bytes_total", "Bytes of packs read.")
+streamcache_filestore_disk_usage = gauge(
+    "gitaly_streamcache_filestore_disk_usage_bytes", "Bytes of the files in the folder.", _CACHE_FOLDER
+)
+streamcache_filestore_removed = counter(
+    "gitaly_streamcache_filestore_removed_total", "Files removed from the folder.", _CACHE_FOLDER
+)
+streamcache_index_entries = gauge(
+    "gitaly_streamcache_index_entries", "Entries that are kept.", (*_CACHE_FOLDER, "cache_name")
+)
+streamcache_sendfile_bytes = counter(
+    "gitaly_streamcache_sendfile_bytes_total", "Bytes that the kernel moved from files to clients."
+)
+
+# limit of pack generation
+_PACK_CALLER = ("auth",)
+pack_objects_acquiring_seconds = latency_histogram(
+    "gitaly_pack_objects_acquiring_seconds", "Time until a limit let a pack be made.", _PACK_CALLER
+)
+pack_objects_dropped = counter(
+    "gitaly_pack_objects_dropped_total", "Packs that a limit refused to make.", (*_PACK_CALLER, "reason")
+)
+pack_objects_in_progress = gauge(
+    "gitaly_pack_objects_in_progress", "Packs being made under a limit.", _PACK_CALLER
+)
+pack_objects_queued = gauge(
+    "gitaly_pack_objects_queued", "Packs that a limit lets wait to be made.", _PACK_CALLER
+)
+
+# fetches
+fetches = call_counter(
+    "gitaly_fetches_total", "Fetches by who answered: a plan, a takeover, upload-pack.", ("answered_by",)
+)
+pack_plan_lookups = call_counter(
+    "gitaly_pack_plan_lookups_total", "Requests looked for among the plans.", ("result",)
+)
+
+# advertisements
+inforef_cache_attempts = counter(
+    "gitaly_inforef_cache_attempt_total", "Advertisements of all references that were looked for in memory."
+)
+inforef_cache_lookups = counter(
+    "gitaly_inforef_cache_hit_miss_total", "What came of it: hit, miss, or err (can't be kept).", ("type",)
+)
+ls_refs = counter(
+    "gitaly_ls_refs_total",
+    "Lists of references by who answered: memory, this process, git, or (declined) the caller's git.",
+    ("answered_by",),
+)
+
 # git traffic
-git_protocol_requests = counter(
+git_protocol_requests = call_counter(
     "gitaly_git_protocol_requests_total",
     "Git protocol version asked for.",
     ("grpc_service", "grpc_method", "git_protocol"),
@@ -171,7 +237,7 @@ _FEATURE = ("git_negotiation_feature",)
 _DEPTHS = (1, 2, 5, 10, *(20 * (2147483646 / 20) ** (step / 3) for step in range(4)), 2147483647)
 packfile_negotiation = {
     transport: (
-        counter(
+        call_counter(
             f"gitaly_{transport}_packfile_negotiation_requests_total", "Features that fetches use.", _FEATURE
         ),
         histogram(

@@ -17,6 +17,9 @@ from tests.support.repositories import Repo
 
 _numbers = itertools.count(1)
 
+KEEPS_PACKS = "[pack_objects_cache]\nenabled = true\nmin_occurrences = 0\n"
+"""Configuration that makes every pack of a fetch go through the cache."""
+
 NewRepo = Callable[..., Repo]
 
 
@@ -36,8 +39,8 @@ def engine(pytestconfig: pytest.Config) -> str:
 
 @pytest_asyncio.fixture(scope="session")
 async def daemon(tmp_path_factory: pytest.TempPathFactory, engine: str) -> AsyncIterator[Daemon]:
-    """One daemon for all tests that don't need a special one."""
-    started = Daemon(tmp_path_factory.mktemp("gitaly"), engine=engine).start()
+    """One daemon for all tests that don't need a special one. It keeps packs from their first request on."""
+    started = Daemon(tmp_path_factory.mktemp("gitaly"), engine=engine, tables=KEEPS_PACKS).start()
     yield started
     await started.close_channel()
     assert started.stop() == 0

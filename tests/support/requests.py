@@ -23,6 +23,7 @@ REQUESTS: Mapping[str, Mapping[str, Any]] = {
     "/gitaly.CommitService/GetTreeEntries": {"revision": b"main", "path": b".", "recursive": True},
     "/gitaly.CommitService/ListCommits": {"revisions": ["main"]},
     "/gitaly.CommitService/TreeEntry": {"revision": b"main", "path": b"file"},
+    "/gitaly.HookService/PackObjectsHookWithSidechannel": {"args": ["pack-objects", "--revs", "--stdout"]},
     "/gitaly.RefService/DeleteRefs": {"refs": [b"refs/heads/gone"]},
     "/gitaly.RefService/FindAllTags": {},
     "/gitaly.RefService/FindBranch": {"name": b"main"},

@@ -59,5 +59,5 @@ async def create_repository(call: Call, request: CreateRepositoryRequest) -> Cre
 @service.rpc()
 async def remove_repository(call: Call, request: RemoveRepositoryRequest) -> RemoveRepositoryResponse:
     """Removes the repository; it is gone at once, its files shortly after."""
-    await remove(call.repository)
+    await remove(call.repository, call.app.generations)
     return RemoveRepositoryResponse()

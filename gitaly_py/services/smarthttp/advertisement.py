@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing
 
-from gitaly_py.git.commands import DISABLED, Command
+from gitaly_py.git.commands import DISABLED, Command, Config
 from gitaly_py.git.wire import pktline
 from gitaly_py.pb.smarthttp_pb2 import InfoRefsRequest
 from gitaly_py.rpc.status import during
@@ -35,11 +35,15 @@ async def info_refs_receive_pack(call: Call, request: InfoRefsRequest) -> AsyncI
 
 
 async def _advertised(
-    call: Call, request: InfoRefsRequest, name: str, config: list[tuple[str, str]]
+    call: Call, request: InfoRefsRequest, name: str, config: Config
 ) -> AsyncGenerator[bytes, None]:
     environment = protocol_environment(call, request.git_protocol)
     yield pktline.encode(f"# service=git-{name}\n".encode())
     yield pktline.FLUSH
+    known = await _known(call, name, config, environment.get("GIT_PROTOCOL", ""))
+    if known is not None:
+        yield known
+        return
     command = Command(
         name=name,
         flags=["--stateless-rpc", "--advertise-refs"],
@@ -54,3 +58,13 @@ async def _advertised(
             yield data
         with during("wait"):
             await process.check()
+
+
+async def _known(call: Call, name: str, config: Config, protocol: str) -> bytes | None:
+    """What is advertised where that is known without looking, or in memory; None where git has to be asked."""
+    advertiser = call.app.advertiser
+    if name == "upload-pack" and protocol == "version=2":
+        return await advertiser.capabilities(call.repository, config)
+    return await advertiser.references(
+        call.repository, config, protocol=protocol, stateless=True, service=name
+    )

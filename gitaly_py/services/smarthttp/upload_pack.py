@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Final
 
 from grpc import StatusCode
 
-from gitaly_py.git.process import Process
+from gitaly_py.git.errors import CommandFailed
+from gitaly_py.git.wire.fetch_request import FetchRequest, RequestReader
 from gitaly_py.git.wire.negotiation import Negotiation
 from gitaly_py.pb.smarthttp_pb2 import (
     PostUploadPackRequest,
+    PostUploadPackResponse,
     PostUploadPackWithSidechannelRequest,
     PostUploadPackWithSidechannelResponse,
 )
 from gitaly_py.rpc.checks import early, none
 from gitaly_py.rpc.status import Internal, Unavailable, during
 from gitaly_py.services.app import Call
+from gitaly_py.services.fetching.fetch import STATELESS, Ending, Fetch, Input
+from gitaly_py.services.fetching.serving import serve, streamed
 from gitaly_py.services.negotiation import Watched, message, report
+from gitaly_py.services.output.messages import Messages
+from gitaly_py.services.output.plain import Plain
 from gitaly_py.services.smarthttp.service import HTTP, service
-from gitaly_py.services.starting import upload_pack
 from gitaly_py.services.transfer import (
     InvalidConfigOption,
     config_options,
-    fed,
+    protocol_environment,
     sent_in,
     sent_on,
     sidechannel,
@@ -32,7 +39,8 @@ from gitaly_py.telemetry import fields
 from gitaly_py.transport.errors import OpenFailed, TransportError
 from gitaly_py.transport.sidechannel import Sidechannel
 
-_READ_BYTES = 128 * 1024
+_MAX_REQUEST: Final = 16 * 1024 * 1024
+"""Bytes of a request that is read before it is answered; git reads longer ones as they come."""
 
 
 @service.rpc(codes={InvalidConfigOption: StatusCode.INVALID_ARGUMENT})
@@ -41,19 +49,11 @@ async def post_upload_pack_with_sidechannel(
 ) -> PostUploadPackWithSidechannelResponse:
     """Answers one request of a fetch; request and answer travel on the side channel."""
     config = config_options(request.git_config_options)
-    body = _Body()
     async with await _sidechannel(call) as channel:
-        with during("running upload-pack", undecided=StatusCode.FAILED_PRECONDITION):
-            async with (
-                upload_pack(call, HTTP, config, request.git_protocol) as process,
-                fed(process, sent_on(channel), body.receive),
-            ):
-                with during("copying stdout from upload-pack"):
-                    sent = await channel.send_pipe(process.stdout_fd)
-                channel.discard_input()
-                await _ended(process, body)
-    body.log(sent)
-    return PostUploadPackWithSidechannelResponse(packfile_negotiation_statistics=message(body.negotiation))
+        environment = protocol_environment(call, request.git_protocol)
+        fetch = Fetch(call, HTTP, config, environment, Plain(channel))
+        counted = await _round(fetch, sent_on(channel))
+    return PostUploadPackWithSidechannelResponse(packfile_negotiation_statistics=message(counted))
 
 
 @service.rpc(
@@ -61,22 +61,19 @@ async def post_upload_pack_with_sidechannel(
 )
 async def post_upload_pack(
     call: Call, requests: AsyncIterator[PostUploadPackRequest]
-) -> AsyncIterator[bytes]:
+) -> AsyncIterator[PostUploadPackResponse]:
     """The same for clients without side channels, in messages."""
     first = await anext(requests)
     config = config_options(first.git_config_options)
-    body = _Body()
-    sent = 0
-    with during("running upload-pack", undecided=StatusCode.FAILED_PRECONDITION):
-        async with (
-            upload_pack(call, HTTP, config, first.git_protocol) as process,
-            fed(process, sent_in(requests, "data"), body.receive),
-        ):
-            while data := await process.read(_READ_BYTES):
-                sent += len(data)
-                yield data
-            await _ended(process, body)
-    body.log(sent)
+    output = Messages(PostUploadPackResponse, stdout="data")
+    fetch = Fetch(call, HTTP, config, protocol_environment(call, first.git_protocol), output)
+
+    async def work() -> None:
+        await _round(fetch, sent_in(requests, "data"))
+
+    async with aclosing(output.sent_by(work)) as messages:
+        async for each in messages:
+            yield each
 
 
 async def _sidechannel(call: Call) -> Sidechannel:
@@ -90,15 +87,31 @@ async def _sidechannel(call: Call) -> Sidechannel:
         raise Internal(text) from error
 
 
-async def _ended(process: Process, body: _Body) -> None:
-    """Waits for upload-pack and judges its status.
+async def _round(fetch: Fetch, source: Input) -> Negotiation:
+    """Answers a request; what it asks for."""
+    body = _Body()
+    with during("running upload-pack", undecided=StatusCode.FAILED_PRECONDITION):
+        async with aclosing(source):
+            request = await body.collected(source, fetch.version)
+            if request is None:
+                rest = body.rest(source)
+                ending = await streamed(fetch, rest, flags=[STATELESS], side_band=lambda: False)
+            else:
+                fetch.output.end_input()
+                ending = await serve(fetch, request)
+        _judge(ending, body.negotiation)
+    body.log(fetch.output.sent)
+    return body.negotiation
+
+
+def _judge(ending: Ending, negotiation: Negotiation) -> None:
+    """Raises CommandFailed unless upload-pack did well.
 
     The first round of a shallow clone asks to deepen and hangs up, at which git fails by design.
     """
-    await process.exited()
     with during("waiting for upload-pack"):
-        if not body.negotiation.deepen:
-            await process.check()
+        if ending.status and not negotiation.deepen:
+            raise CommandFailed("upload-pack", ending.status, ending.stderr)
 
 
 class _Body:
@@ -107,15 +120,40 @@ class _Body:
     def __init__(self) -> None:
         self._sha = hashlib.sha1(usedforsecurity=False)
         self._watched = Watched()
+        self._begun = b""
 
-    def receive(self, data: bytes) -> None:
-        """The next bytes."""
-        self._sha.update(data)
-        self._watched.receive(data)
+    async def collected(self, source: Input, version: int) -> FetchRequest | None:
+        """The whole request; None for what only git can judge, see `rest`."""
+        reader = RequestReader(version)
+        size = 0
+        request = None
+        async for data in source:
+            self._sha.update(data)
+            size += len(data)
+            request = reader.receive(data)
+            if request is not None or reader.malformed or size > _MAX_REQUEST:
+                break
+        else:
+            request = reader.end()
+        if request is not None:
+            self._watched.count(request)
+        else:
+            self._begun = reader.begun
+            self._watched.receive(self._begun)
+        return request
+
+    async def rest(self, source: Input) -> Input:
+        """All of a request that was not collected, in pieces."""
+        if self._begun:
+            yield self._begun
+        async for data in source:
+            self._sha.update(data)
+            self._watched.receive(data)
+            yield data
 
     @property
     def negotiation(self) -> Negotiation:
-        """What the request, now that git has ended, asks for; all zero when it can't be parsed."""
+        """What the request, now that it is answered, asks for; all zero when it can't be parsed."""
         self._watched.end()
         return Negotiation() if self._watched.malformed else self._watched.counted
 

@@ -8,7 +8,8 @@ from contextlib import aclosing
 from gitaly_py.pb.ssh_pb2 import SSHReceivePackRequest, SSHReceivePackResponse
 from gitaly_py.rpc.checks import early, none, some
 from gitaly_py.services.app import Call
-from gitaly_py.services.ssh.output import Messages
+from gitaly_py.services.fetching.fetch import ending_of
+from gitaly_py.services.output.messages import Messages
 from gitaly_py.services.ssh.running import GitFailed, HungUp, judge, run
 from gitaly_py.services.ssh.service import SSH, service
 from gitaly_py.services.starting import receive_pack
@@ -30,7 +31,7 @@ async def ssh_receive_pack(
         async with receive_pack(call, SSH, first) as process, tidying(process):
             await run(process, sent_in(requests, "stdin"), output)
         try:
-            judge(process, output, "user canceled the push")
+            judge(ending_of(output, process), "user canceled the push")
         except (GitFailed, HungUp) as error:
             await output.exit(error.status)
             raise

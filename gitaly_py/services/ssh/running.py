@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from gitaly_py.config.duration import Duration
@@ -14,16 +15,14 @@ from gitaly_py.git.wire.errors import MalformedPacket
 from gitaly_py.git.wire.goquote import quote
 from gitaly_py.git.wire.pktline import Kind
 from gitaly_py.rpc.status import Cancelled, DeadlineExceeded, Internal
-from gitaly_py.services.ssh.output import Output
-from gitaly_py.services.transfer import fed
+from gitaly_py.services.fetching.fetch import Ending, Input, ending_of
+from gitaly_py.services.output.base import Output
+from gitaly_py.services.transfer import Observer, fed
 
 _HUNG_UP = b"fatal: the remote end hung up unexpectedly\n"
 
 _QUOTED_BYTES = 2000
 """Of standard error in a status: all clients take so much, which becomes at most four times as long."""
-
-Observer = Callable[[bytes], object]
-Input = AsyncGenerator[bytes, None]
 
 
 class GitFailed(Internal):
@@ -65,31 +64,35 @@ class NegotiationLimit:
     end: tuple[Kind, bytes]
     limit: Duration
 
-    async def run(self, process: Process, source: Input, output: Output, *observers: Observer) -> None:
-        """As `run`, then judges how git has ended. Raises DeadlineExceeded, HungUp, GitFailed."""
+    @asynccontextmanager
+    async def watching(self) -> AsyncIterator[Observer]:
+        """Gives what must see the client's data within the block. Raises DeadlineExceeded."""
         try:
             async with asyncio.timeout(self.limit.seconds) as timeout:
-                watched = _Watch(self.end, timeout)
-                await run(process, source, output, watched.receive, *observers)
+                yield _Watch(self.end, timeout).receive
         except TimeoutError as error:
             if not timeout.expired():
                 raise
             raise DeadlineExceeded("waiting for negotiation: context canceled") from error
-        said = f", stderr: {quote(output.stderr[-_QUOTED_BYTES:])}"
-        judge(process, output, "user canceled the request", said)
+
+    async def run(self, process: Process, source: Input, output: Output) -> None:
+        """As `run`, then judges how git has ended. Raises DeadlineExceeded, HungUp, GitFailed."""
+        async with self.watching() as watch:
+            await run(process, source, output, watch)
+        judge(ending_of(output, process), "user canceled the request", quoted=True)
 
 
-def judge(process: Process, output: Output, hung_up: str, said: str = "") -> None:
+def judge(ending: Ending, hung_up: str, *, quoted: bool = False) -> None:
     """Raises HungUp or GitFailed unless git, which has ended, did well.
 
-    hung_up: the text when nothing but the client's end is to blame. said: goes behind git's status.
+    hung_up: the text when nothing but the client's end is to blame. quoted: git's last words are told.
     """
-    status = process.returncode
-    if not status:
+    if not ending.status:
         return
-    if output.stderr == _HUNG_UP:
-        raise HungUp(hung_up, status)
-    raise GitFailed(f"cmd wait: {describe_status(status)}{said}", status)
+    if ending.stderr == _HUNG_UP:
+        raise HungUp(hung_up, ending.status)
+    said = f", stderr: {quote(ending.stderr[-_QUOTED_BYTES:])}" if quoted else ""
+    raise GitFailed(f"cmd wait: {describe_status(ending.status)}{said}", ending.status)
 
 
 class _Watch:

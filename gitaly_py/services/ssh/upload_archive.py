@@ -11,7 +11,7 @@ from gitaly_py.pb.ssh_pb2 import SSHUploadArchiveRequest, SSHUploadArchiveRespon
 from gitaly_py.rpc.checks import none
 from gitaly_py.rpc.status import RpcError, during
 from gitaly_py.services.app import Call
-from gitaly_py.services.ssh.output import Messages
+from gitaly_py.services.output.messages import Messages
 from gitaly_py.services.ssh.running import FLUSH, GitFailed, NegotiationLimit
 from gitaly_py.services.ssh.service import SSH, service
 from gitaly_py.services.starting import started

@@ -18,13 +18,24 @@ from gitaly_py.pb.ssh_pb2 import (
 from gitaly_py.rpc.checks import none
 from gitaly_py.rpc.status import Internal, RpcError, during
 from gitaly_py.services.app import Call
+from gitaly_py.services.fetching.fetch import Ending, Fetch, Input
+from gitaly_py.services.fetching.serving import streamed
 from gitaly_py.services.negotiation import Watched, message, report
-from gitaly_py.services.ssh.bands import Bands
-from gitaly_py.services.ssh.output import Messages, Output
-from gitaly_py.services.ssh.running import DONE, Input, NegotiationLimit
+from gitaly_py.services.output.bands import Bands
+from gitaly_py.services.output.base import Output
+from gitaly_py.services.output.messages import Messages
+from gitaly_py.services.ssh.conversation import converse
+from gitaly_py.services.ssh.running import DONE, NegotiationLimit, judge
 from gitaly_py.services.ssh.service import SSH, service
-from gitaly_py.services.starting import upload_pack
-from gitaly_py.services.transfer import InvalidConfigOption, config_options, sent_in, sent_on, sidechannel
+from gitaly_py.services.transfer import (
+    InvalidConfigOption,
+    Observer,
+    config_options,
+    protocol_environment,
+    sent_in,
+    sent_on,
+    sidechannel,
+)
 from gitaly_py.transport.errors import TransportError
 from gitaly_py.transport.sidechannel import Sidechannel
 
@@ -78,13 +89,21 @@ async def _fetch(
     source: Input,
     output: Output,
 ) -> Negotiation:
-    """Runs upload-pack; what the client asked for, as far as that could be parsed."""
+    """Serves a fetch with all its rounds; what the client asked for, as far as that could be parsed."""
     config = config_options(request.git_config_options)
+    fetch = Fetch(call, SSH, config, protocol_environment(call, request.git_protocol), output)
     limit = NegotiationLimit(DONE, call.app.config.timeout.upload_pack_negotiation)
     watched = Watched()
     try:
-        async with upload_pack(call, SSH, config, request.git_protocol) as process:
-            await limit.run(process, source, output, watched.receive)
+        async with aclosing(source), limit.watching() as watch:
+            ending = await _conversation(fetch, source, watched, watch)
+        judge(ending, "user canceled the request", quoted=True)
     finally:
         report("ssh", watched.counted)
     return watched.counted
+
+
+async def _conversation(fetch: Fetch, source: Input, watched: Watched, watch: Observer) -> Ending:
+    if fetch.version == 2:
+        return await converse(fetch, source, watched.receive, watch)
+    return await streamed(fetch, source, watched.receive, watch, side_band=lambda: watched.side_band)

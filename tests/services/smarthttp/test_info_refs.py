@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -9,22 +10,36 @@ from grpc import StatusCode
 
 from gitaly_py.pb.smarthttp_pb2 import InfoRefsRequest
 from gitaly_py.pb.smarthttp_pb2_grpc import SmartHTTPServiceStub
+from tests.support.advertising import upload_pack
 from tests.support.daemon import Daemon
 from tests.support.repositories import Repo
 from tests.support.smarthttp import FLUSH, pack_references, packets, pkt
+from tests.support.stamps import settle_all
 from tests.support.status import collect, refused
+
+_calls = itertools.count()
 
 SERVICES = pytest.mark.parametrize("service", ["upload-pack", "receive-pack"])
 
 
-def advertise(daemon: Daemon, service: str, repo: Repo, **fields: Any) -> Any:
+def advertise(daemon: Daemon, service: str, repo: Repo, call_id: str = "", **fields: Any) -> Any:
     stub: Any = daemon.stub(SmartHTTPServiceStub)
     rpc = stub.InfoRefsUploadPack if service == "upload-pack" else stub.InfoRefsReceivePack
-    return rpc(InfoRefsRequest(repository=repo.message, **fields))
+    metadata = [("x-gitlab-correlation-id", call_id)] if call_id else []
+    return rpc(InfoRefsRequest(repository=repo.message, **fields), metadata=metadata)
 
 
 async def advertised(daemon: Daemon, service: str, repo: Repo, **fields: Any) -> bytes:
     return b"".join([message.data async for message in advertise(daemon, service, repo, **fields)])
+
+
+async def with_processes(daemon: Daemon, service: str, repo: Repo, **fields: Any) -> tuple[bytes, int]:
+    """The advertisement without its header, and how many processes it took."""
+    call_id = f"advertised-{next(_calls)}"
+    got = await advertised(daemon, service, repo, call_id=call_id, **fields)
+    method = "InfoRefsUploadPack" if service == "upload-pack" else "InfoRefsReceivePack"
+    entry = await daemon.access_entry(method, correlation_id=call_id)
+    return got.removeprefix(pkt(f"# service=git-{service}\n") + FLUSH), entry.get("command.count", 0)
 
 
 def names(advertisement: bytes) -> list[str]:
@@ -158,3 +173,44 @@ async def test_a_long_advertisement_comes_in_messages_of_128_kib(daemon: Daemon,
 
     assert max(map(len, messages)) <= 128 * 1024
     assert len(names(b"".join(messages))) == 2000
+
+
+async def test_version_2_is_advertised_without_a_process(daemon: Daemon, new_repo: Any) -> None:
+    rails = ["uploadpack.allowFilter=true", "uploadpack.allowAnySHA1InWant=true"]
+    for options in ([], rails):
+        repo = new_repo()
+        expected = upload_pack(repo, "--stateless-rpc", "--advertise-refs").stdout
+
+        await advertised(daemon, "upload-pack", repo, git_protocol="version=2", git_config_options=options)
+        again = await with_processes(
+            daemon, "upload-pack", repo, git_protocol="version=2", git_config_options=options
+        )
+
+        assert again == (expected, 0)
+
+
+@SERVICES
+@pytest.mark.parametrize("protocol", ["", "version=1"])
+async def test_older_versions_need_a_process_only_when_something_has_changed(
+    daemon: Daemon, repo: Repo, service: str, protocol: str
+) -> None:
+    commit = repo.history(1, "refs/heads/main")[0]
+    settle_all(repo.git_dir)
+
+    first = await with_processes(daemon, service, repo, git_protocol=protocol)
+    again = await with_processes(daemon, service, repo, git_protocol=protocol)
+    repo.ref("refs/heads/new", commit)
+    changed = await with_processes(daemon, service, repo, git_protocol=protocol)
+
+    assert (first[1], again) == (1, (first[0], 0))
+    assert changed[1] == 1
+    assert f"{commit} refs/heads/new".encode() in changed[0]
+
+
+async def test_every_option_that_may_matter_is_for_git(daemon: Daemon, repo: Repo) -> None:
+    repo.history(1, "refs/heads/main")
+    for _ in range(2):
+        for protocol in ("", "version=2"):
+            options = {"git_protocol": protocol, "git_config_options": ["uploadpack.allowFilter=false"]}
+            got, processes = await with_processes(daemon, "upload-pack", repo, **options)
+            assert (b"filter" in got, processes) == (False, 1)

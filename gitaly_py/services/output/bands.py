@@ -14,13 +14,16 @@ from typing import Any
 
 from gitaly_py.git.pipes import PipeReader, PipeWriter
 from gitaly_py.git.process import Process
+from gitaly_py.git.splicing import filled, readable, spliced, widen
 from gitaly_py.git.wire import sideband
 from gitaly_py.git.wire.sideband import Band
-from gitaly_py.services.ssh.output import Output
-from gitaly_py.services.ssh.pipes import filled, readable, spliced, widen
+from gitaly_py.packs.reader import PackReader
+from gitaly_py.services.output.banded import BandedSource
+from gitaly_py.services.output.base import Output
 from gitaly_py.telemetry.tasks import end_all, spawn
 from gitaly_py.transport.errors import TransportError
 from gitaly_py.transport.sidechannel import Sidechannel
+from gitaly_py.transport.yamux.sources import PrefixedSource
 
 _PIPE_BYTES = 512 * 1024
 _BULK_BYTES = 1024 * 1024  # from here on packets get large, not early
@@ -29,31 +32,43 @@ _NOTICE_SECONDS = 1.0
 
 
 class Bands(Output):
-    """Sends what git writes as packets of band 1 and 2. No flush packet follows: the end is the channel's.
-
-    broken: why the client took no more.
-    """
+    """Sends what git writes as packets of band 1 and 2. No flush packet follows: the end is the channel's."""
 
     def __init__(self, channel: Sidechannel) -> None:
         super().__init__()
-        self.broken: TransportError | None = None
         self._channel = channel
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._sending: asyncio.Task[None]
-        self._packets: PipeWriter
+        self._packets: PipeWriter | None = None
+
+    def end_input(self) -> None:
+        """See Output."""
+        self._channel.discard_input()
+
+    async def write(self, data: bytes) -> None:
+        """See Output."""
+        await self._channel.write(b"".join(sideband.encode(Band.DATA, data)))
+        self.sent += len(data)
+
+    async def send(self, prefix: bytes, pack: PackReader) -> None:
+        """See Output."""
+        await self._channel.send_source(BandedSource(PrefixedSource(prefix, pack)))
+        self.sent += len(prefix) + pack.sent
 
     async def take(self, process: Process) -> None:
         """See Output. When the client takes no more, git is left to end of a broken pipe."""
-        ours, packets = os.pipe()
-        with closing(PipeReader(ours)) as source, closing(PipeWriter(packets)) as self._packets:
+        ours, theirs = os.pipe()
+        with closing(PipeReader(ours)) as source, closing(PipeWriter(theirs)) as packets:
+            self._packets = packets
             self._sending = spawn(self._send(source), name="side-band packets", owner=self._tasks)
             try:
                 await super().take(process)
-                self._packets.close()
+                packets.close()
                 await self._sending
             finally:
                 await end_all(self._tasks)
+                self._packets = None
 
     async def _send(self, source: PipeReader) -> None:
         try:
@@ -64,7 +79,10 @@ class Bands(Output):
             source.close()
 
     async def _take_stdout(self, process: Process) -> None:
-        packing = spawn(self._pack(process.stdout_fd), name="stdout of git", owner=self._tasks)
+        if self._packets is None:
+            raise ValueError("no process's output is being taken")
+        work = self._pack(process.stdout_fd, self._packets)
+        packing = spawn(work, name="stdout of git", owner=self._tasks)
         await asyncio.wait({packing, self._sending}, return_when=asyncio.FIRST_COMPLETED)
         if self._sending.done():
             await end_all({packing})
@@ -72,7 +90,7 @@ class Bands(Output):
         else:
             await packing
 
-    async def _pack(self, fd: int) -> None:
+    async def _pack(self, fd: int, packets: PipeWriter) -> None:
         large = widen(fd, _PIPE_BYTES)
         moved = 0
         while length := await _arrived(fd):
@@ -82,15 +100,19 @@ class Bands(Output):
             length = min(filled(fd), sideband.MAX_DATA)
             with suppress(BrokenPipeError):
                 async with self._turn:
-                    await self._packets.write(sideband.header(Band.DATA, length))
-                    await spliced(fd, self._packets.fd, length)
+                    await packets.write(sideband.header(Band.DATA, length))
+                    await spliced(fd, packets.fd, length)
             moved += length
+            self.sent += length
 
     async def _give_stderr(self, data: bytes) -> None:
+        packets = b"".join(sideband.encode(Band.PROGRESS, data))
+        if self._packets is None:
+            await self._channel.write(packets)
+            return
         with suppress(BrokenPipeError):
             async with self._turn:
-                for packet in sideband.encode(Band.PROGRESS, data):
-                    await self._packets.write(packet)
+                await self._packets.write(packets)
 
 
 async def _arrived(fd: int) -> int:

@@ -17,7 +17,7 @@ from gitaly_py.git.errors import describe_status
 from gitaly_py.git.process import PIPE, Git, Process, Stderr
 from gitaly_py.git.settings import GitSettings
 from gitaly_py.git.streams import MAX_STDERR
-from gitaly_py.services.ssh.bands import Bands
+from gitaly_py.services.output.bands import Bands
 from gitaly_py.transport.errors import StreamReset
 from gitaly_py.transport.sidechannel import Sidechannel
 from gitaly_py.transport.yamux.stream import Stream

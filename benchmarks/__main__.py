@@ -1,6 +1,7 @@
 """`python -m benchmarks [--quick] [NAME …]`: runs the benchmarks and prints a line a figure.
 
-Each module of this package that has a function `run(quick: bool) -> list[Row]` (a coroutine) is one.
+Each module of this package that has a function `run(quick: bool) -> list[Row]` (a coroutine) is one. Named
+first, one with a function `main` gets the rest of the command line: it has options of its own.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ import benchmarks
 
 
 def main(arguments: list[str]) -> int:
+    if arguments and not arguments[0].startswith("-"):
+        suite = importlib.import_module(f"benchmarks.{arguments[0]}")
+        if hasattr(suite, "run") and hasattr(suite, "main"):
+            return int(suite.main(arguments[1:]))
     quick = "--quick" in arguments
     names = [argument for argument in arguments if not argument.startswith("-")]
     exceeded = 0

@@ -1,4 +1,4 @@
-"""One connection: a wire, the HTTP/2 core, and a task for each call."""
+"""One connection: a wire, the HTTP/2 core, and a coroutine for each call."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from gitaly_py.rpc.http2.requests import NotServed, read
 from gitaly_py.rpc.service import Rpc
 from gitaly_py.rpc.status import Status
 from gitaly_py.telemetry import metrics
+from gitaly_py.telemetry.begun import begin
 from gitaly_py.transport.connections import ConnectionInfo
 from gitaly_py.transport.wire import WIRE_ERRORS, Wire
 
@@ -33,7 +34,6 @@ SMALL_BYTES: Final = 16384  # messages up to here travel in one piece with their
 LINGER_SECONDS: Final = 1.0  # for the client to read what was said last, and to end its side
 DRAIN_SECONDS: Final = 1.0  # for streams that were opened before the client knew that we stop
 DRAIN_PING: Final = b"goodbye\0"
-TIMER_SLACK: Final = 0.001  # the loop's timers are that coarse, and a deadline must not fire early
 
 _log = structlog.get_logger("gitaly")
 
@@ -59,9 +59,11 @@ class NativeConnection:
         self._output = Output(wire, self.core, on_progress=self._progressed, on_lost=self._lost)
         self._liveness = Liveness(self.core, engine.settings, self.loop.time())
         self._calls: dict[int, NativeExchange] = {}
+        self._arrived: list[tuple[Rpc, NativeExchange]] = []
         self._tasks: dict[asyncio.Task[None], NativeExchange] = {}
         self._waiting: dict[NativeExchange, None] = {}
         self._flushing = False
+        self._receiving = False
         self._read_bytes = READ_BYTES
         self._draining = False
         self._failed = False
@@ -127,7 +129,7 @@ class NativeConnection:
 
     def flush_soon(self) -> None:
         """Sends what there is at the end of this turn of the event loop, all of it at once."""
-        if not self._flushing:
+        if not self._flushing and not self._receiving:
             self._flushing = True
             self.loop.call_soon(self._flush_now)
 
@@ -157,13 +159,19 @@ class NativeConnection:
         self._receive(data)
 
     def _receive(self, data: bytes) -> None:
+        """Most calls are over within this turn of the event loop; what they answer leaves at its end."""
         self._liveness.heard = True
+        self._receiving = True
         handlers = self._handlers
-        for event in self.core.receive(data):
-            handlers[type(event)](event)
-        self._check_memory()
-        if self.core.pending:
-            self.flush_soon()
+        try:
+            for event in self.core.receive(data):
+                handlers[type(event)](event)
+            self._check_memory()
+            if self._arrived:
+                self._begin_calls()
+        finally:
+            self._receiving = False
+        self.flush()
 
     def _on_request(self, event: events.RequestReceived) -> None:
         number = event.stream
@@ -182,8 +190,7 @@ class NativeConnection:
         reader = MessageReader(self._engine.settings.max_message, request.decompress)
         exchange = NativeExchange(self, number, Metadata(event.fields), reader, deadline)
         self._calls[number] = exchange
-        exchange.task = self.loop.create_task(self._serve(rpc, exchange))
-        self._tasks[exchange.task] = exchange
+        self._arrived.append((rpc, exchange))
         if event.ended:
             exchange.end()
 
@@ -240,22 +247,27 @@ class NativeConnection:
 
     # What goes out.
 
+    def _begin_calls(self) -> None:
+        """Once all that came is read: a request may be there as a whole, or reset already."""
+        arrived, self._arrived = self._arrived, []
+        for rpc, exchange in arrived:
+            if exchange.cancelled:
+                exchange.close()
+                continue
+            task = begin(self._serve(rpc, exchange), self.loop)
+            if task is not None:
+                self._tasks[task] = exchange
+                exchange.goes_on(task)
+
     async def _serve(self, rpc: Rpc, exchange: NativeExchange) -> None:
-        exchange.running = True
-        timer = None
-        if exchange.deadline is not None:
-            timer = self.loop.call_at(exchange.deadline + TIMER_SLACK, exchange.cancel)
         try:
-            if not exchange.cancelled:
-                self._answer(exchange, await self._engine.frame.serve(rpc, exchange))
+            self._answer(exchange, await self._engine.frame.serve(rpc, exchange))
         except asyncio.CancelledError:
             self._cancelled(exchange)
         except Exception as error:  # noqa: BLE001 - the border: whatever fails, the client does not wait for it
             _log.error("answer failed", method=rpc.method.path, error=str(error), exc_info=error)
             self.core.reset(exchange.number, ErrorCode.INTERNAL_ERROR)
         finally:
-            if timer is not None:
-                timer.cancel()
             self._forget(exchange)
 
     def _answer(self, exchange: NativeExchange, outcome: Outcome) -> None:
@@ -284,11 +296,11 @@ class NativeConnection:
             self.core.reset(exchange.number, ErrorCode.CANCEL)
 
     def _forget(self, exchange: NativeExchange) -> None:
-        assert exchange.task is not None
         exchange.close()
         self._calls.pop(exchange.number, None)
-        del self._tasks[exchange.task]
-        if self._tasks:
+        if exchange.task is not None:
+            del self._tasks[exchange.task]
+        if self._tasks or self._receiving:
             self.flush_soon()
         else:
             self.flush()
@@ -335,6 +347,6 @@ class NativeConnection:
             self.closed.set_result(None)
 
     def _cancel_calls(self) -> None:
-        self._calls.clear()
-        for exchange in self._tasks.values():
+        for exchange in (*self._calls.values(), *self._tasks.values()):
             exchange.cancel()
+        self._calls.clear()

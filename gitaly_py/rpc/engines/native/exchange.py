@@ -19,6 +19,9 @@ SEND_AHEAD: Final = 131072
 """Octets of a stream that may wait while its handler makes more: one message of the size that git's
 output is cut into, so that the next is ready when the client has taken this one."""
 
+TIMER_SLACK: Final = 0.001
+"""Seconds: the loop's timers are that coarse, and a deadline must not fire early."""
+
 FIELD_OCTETS: Final = 64
 """What a field of a call's metadata counts as kept memory: it may be a reference to a table, of a single
 octet on the wire."""
@@ -30,8 +33,8 @@ class NativeExchange:
     Data is read as messages no sooner than the handler takes them: compressed ones stay compressed, and
     what a client can make us keep is what its window lets it send.
 
-    deadline: on the loop's clock. begun: something of the response was sent. running: the task has begun.
-    waiting_since: since when the handler waits for the client to read.
+    deadline: on the loop's clock. task: what the call has become once it waited. begun: something of the
+    response was sent. waiting_since: since when the handler waits for the client to read.
     """
 
     __slots__ = (
@@ -45,13 +48,13 @@ class NativeExchange:
         "_receiver",
         "_sender",
         "_stored",
+        "_timer",
         "begun",
         "cancelled",
         "deadline",
         "metadata",
         "number",
         "peer",
-        "running",
         "task",
         "waiting_since",
     )
@@ -80,9 +83,9 @@ class NativeExchange:
         self.peer = connection.peer
         self.deadline = deadline
         self.task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self.begun = False
         self.cancelled = False
-        self.running = False
         self.waiting_since = 0.0
 
     def time_remaining(self) -> float | None:
@@ -157,11 +160,21 @@ class NativeExchange:
         """Nobody waits for the response any more."""
         if not self.cancelled:
             self.cancelled = True
-            if self.running and self.task is not None:
+            if self.task is not None:
                 self.task.cancel()
+
+    def goes_on(self, task: asyncio.Task[None]) -> None:
+        """The call waits for something, and may have to be cancelled meanwhile."""
+        self.task = task
+        if self.cancelled:
+            task.cancel()
+        elif self.deadline is not None:
+            self._timer = self._connection.loop.call_at(self.deadline + TIMER_SLACK, self.cancel)
 
     def close(self) -> None:
         """The call is over: what nobody has taken is let go."""
+        if self._timer is not None:
+            self._timer.cancel()
         self._data.clear()
         self._messages = iter(())
         self._connection.buffered -= self._stored

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 from collections.abc import AsyncIterator
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -28,6 +30,8 @@ from tests.support.native_engine import (
     pushing,
     sending,
 )
+
+noted: ContextVar[str] = ContextVar("noted", default="")
 
 
 @pytest.mark.parametrize("size", [0, 1, 16_000, 16_384, 70_000, 3_000_000])
@@ -297,3 +301,33 @@ async def test_small_response_travels_in_three_frames(client: Client) -> None:
     await client.call(UNARY, asking(b"x"))
 
     assert [frame.kind for frame in client.seen if frame.stream == 1] == [HEADERS, DATA, HEADERS]
+
+
+async def test_calls_that_come_together_do_not_share_their_context(client: Client, server: Serving) -> None:
+    seen: list[str] = []
+
+    async def note(call: Any, request: Any) -> bytes:
+        seen.append(noted.get())
+        noted.set(request.revision.decode())
+        return request.revision
+
+    server.handlers.unary = note
+    numbers, frames = zip(*(client.frames_of(UNARY, asking(name)) for name in (b"a", b"b")), strict=True)
+    client.send(*frames[0], *frames[1])
+    for number in numbers:
+        await client.reply(number)
+
+    assert seen == ["", ""]
+    assert noted.get() == ""
+
+
+async def test_time_out_of_a_handler_ends_what_it_waits_for(client: Client, server: Serving) -> None:
+    async def wait(call: Any, request: Any) -> bytes:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.001):
+                await asyncio.Event().wait()
+        return b"timed out"
+
+    server.handlers.unary = wait
+
+    assert content_of((await client.call(UNARY, asking())).messages[0]) == b"timed out"

@@ -140,6 +140,11 @@ async def test_deadline_of_one_call_touches_no_other(client: Client, server: Ser
 
 
 async def test_call_that_ends_in_time_leaves_no_timer(client: Client, server: Serving) -> None:
+    async def wait(call: Any, request: Any) -> bytes:
+        await asyncio.sleep(0)
+        return b""
+
+    server.handlers.unary = wait
     loop = asyncio.get_running_loop()
     fired: list[Any] = []
     call_at = loop.call_at

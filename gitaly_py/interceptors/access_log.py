@@ -130,8 +130,7 @@ def _error_text(call: Call[Any, Any]) -> str:
 
 
 def _request_fields(call: Call[Any, Any]) -> dict[str, Any]:
-    only = call.metadata.only
-    fields = {
+    fields: dict[str, Any] = {
         "correlation_id": call.correlation_id,
         "grpc.start_time": timestamp(call.started),
         "grpc.time_ms": round(call.seconds * 1000, 3),
@@ -140,19 +139,41 @@ def _request_fields(call: Call[Any, Any]) -> dict[str, Any]:
     }
     if call.deadline is not None:
         fields["grpc.request.deadline"] = timestamp(call.deadline)
-    optional = {
-        "remote_ip": only("remote_ip"),
-        "user_id": only("user_id"),
-        "username": only("username"),
-        "grpc.meta.call_site": only("call_site"),
-        "grpc.meta.client_name": client_name(call.metadata),
-        "grpc.meta.auth_version": auth_version(call.metadata),
-        "grpc.meta.deadline_type": deadline_type(call),
-        "feature_flags": _enabled_features(call),
-    }
-    fields.update({key: value for key, value in optional.items() if value and value != UNKNOWN})
+    only = call.metadata.only
+    fields.update(
+        _client_fields(
+            only("remote_ip"),
+            only("user_id"),
+            only("username"),
+            only("call_site"),
+            client_name(call.metadata),
+            auth_version(call.metadata),
+            deadline_type(call),
+            _enabled_features(call),
+        )
+    )
     _add_repository(fields, call)
     return fields
+
+
+_CLIENT_FIELDS = (
+    "remote_ip",
+    "user_id",
+    "username",
+    "grpc.meta.call_site",
+    "grpc.meta.client_name",
+    "grpc.meta.auth_version",
+    "grpc.meta.deadline_type",
+    "feature_flags",
+)
+
+
+@lru_cache(maxsize=1024)
+def _client_fields(*values: str) -> dict[str, str]:
+    """Those of `_CLIENT_FIELDS` that are known; not to be changed. Who calls once calls again."""
+    return {
+        key: value for key, value in zip(_CLIENT_FIELDS, values, strict=True) if value and value != UNKNOWN
+    }
 
 
 def _enabled_features(call: Call[Any, Any]) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from grpc import StatusCode
-
 from gitaly_py.interceptors.client_metadata import UNKNOWN, auth_version, client_name, deadline_type
 from gitaly_py.interceptors.codes import code_name
 from gitaly_py.rpc.call import Call
@@ -27,7 +25,7 @@ class ClientRequests:
         call = self._call
         _series(
             call.method,
-            call.status.code,
+            code_name(call.status.code),
             client_name(call.metadata),
             call.metadata.only("call_site") or UNKNOWN,
             auth_version(call.metadata),
@@ -36,9 +34,7 @@ class ClientRequests:
 
 
 @lru_cache(maxsize=4096)
-def _series(
-    method: Method, code: StatusCode, client: str, site: str, version: str, deadline: str
-) -> CounterSeries:
+def _series(method: Method, code: str, client: str, site: str, version: str, deadline: str) -> CounterSeries:
     """The series of these labels; looking it up in the library costs more than counting."""
     return metrics.service_client_requests.labels(
         client,
@@ -46,7 +42,7 @@ def _series(
         method.name,
         site,
         version,
-        code_name(code),
+        code,
         deadline,
         method.operation,
         method.scope,

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import structlog
-
 from gitaly_py.rpc.call import Call
 from gitaly_py.telemetry.correlation import current_id
 
@@ -20,9 +18,8 @@ class Correlation:
 
     def __init__(self, call: Call[Any, Any]) -> None:
         call.correlation_id = call.metadata.first(KEY) or os.urandom(16).hex()
-        # Never reset: each call runs in a task, hence in a context, of its own.
+        # Never reset: each call runs in a context of its own.
         current_id.set(call.correlation_id)
-        structlog.contextvars.bind_contextvars(correlation_id=call.correlation_id)
 
     def end(self) -> None:
         """Nothing is left to do."""

@@ -45,6 +45,8 @@ class Metadata:
     def only(self, key: str) -> str:
         """The value of `key` if it has exactly one, else an empty text (daemon.md 4.2)."""
         value = self._values.get(key, "")
+        if type(value) is str:
+            return value
         return "" if isinstance(value, tuple) else _text(value)
 
     def binary(self, key: str) -> bytes:

@@ -40,7 +40,10 @@ class CallCounter(Collector):
 
     def labels(self, *values: str) -> CounterSeries:
         """The series of these label values, which is shown from now on."""
-        return self._series.setdefault(values, CounterSeries())
+        series = self._series.get(values)
+        if series is None:
+            series = self._series[values] = CounterSeries()
+        return series
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         """What prometheus_client asks for."""

@@ -15,9 +15,12 @@ import time
 from collections.abc import MutableMapping
 from functools import lru_cache
 from json.encoder import encode_basestring
+from math import isfinite
 from typing import Any, TextIO
 
 import structlog
+
+from gitaly_py.telemetry.correlation import current_id
 
 _LEVELS = {
     "trace": logging.DEBUG,
@@ -30,6 +33,7 @@ _LEVELS = {
     "panic": logging.CRITICAL,
 }
 _MAX_ERROR = 1024
+_LAYOUTS = 256
 
 _PID = os.getpid()
 _PLAIN = re.compile(r"^[a-zA-Z0-9\-._/@^+]+$")
@@ -59,11 +63,34 @@ _outputs: list[_Output] = []
 class Shared:
     """Fields that many entries have in common, rendered once."""
 
-    __slots__ = ("fields", "fragments")
-
     def __init__(self, fields: dict[str, Any]) -> None:
         self.fields = fields
-        self.fragments = tuple(_fragment(key, value) for key, value in sorted(fields.items()))
+        self.level = _LEVELS[fields["level"]]
+        self._layouts: dict[tuple[str, ...], tuple[str, tuple[str, ...]]] = {}
+
+    def as_json(self, entry: dict[str, Any]) -> str:
+        """These fields and those of `entry` as one object."""
+        keys = tuple(entry)
+        layout = self._layouts.get(keys)
+        if layout is None:
+            if len(self._layouts) >= _LAYOUTS:
+                self._layouts.clear()
+            layout = self._layouts[keys] = self._layout(keys)
+        template, order = layout
+        return template % tuple(
+            [
+                encode_basestring(value) if type(value) is str else _rendered(value)
+                for value in map(entry.__getitem__, order)
+            ]
+        )
+
+    def _layout(self, keys: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+        """An object with places for the values of `keys`, and their order in it."""
+        parts = []
+        for key in sorted({*self.fields, *keys}):
+            value = "%s" if key in keys else _rendered(self.fields[key]).replace("%", "%%")
+            parts.append(f"{encode_basestring(key).replace('%', '%%')}: {value}")
+        return "{" + ", ".join(parts) + "}", tuple(sorted(keys))
 
 
 @lru_cache(maxsize=4096)
@@ -79,15 +106,12 @@ def write(entry: dict[str, Any], known: Shared) -> None:
     is written appears with the next `flush`.
     """
     for output in _outputs:
-        if _LEVELS[known.fields["level"]] < output.level:
+        if known.level < output.level:
             continue
         entry["time"] = timestamp(time.time()) + "Z"
         _shorten_error(entry)
         if output.as_json:
-            # Sorted by key, since no key is another's beginning with less than a quotation mark behind it.
-            fragments = [*known.fragments, *[_fragment(key, value) for key, value in entry.items()]]
-            fragments.sort()
-            output.stream.write("{" + ", ".join(fragments) + "}\n")
+            output.stream.write(known.as_json(entry) + "\n")
         else:
             output.stream.write(_as_text(None, "", {**known.fields, **entry}) + "\n")
 
@@ -110,7 +134,6 @@ def configure(format_name: str = "text", level: str = "info", *, stream: TextIO 
     _outputs[:] = [output]
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
             _complete,
             structlog.processors.format_exc_info,
             output.render,
@@ -138,6 +161,8 @@ def _complete(_: object, level: str, entry: MutableMapping[str, Any]) -> Mutable
     entry["level"] = {"warn": "warning", "critical": "fatal"}.get(level, level)
     entry["time"] = timestamp(time.time()) + "Z"
     entry["pid"] = _PID
+    if current_id.get():
+        entry.setdefault("correlation_id", current_id.get())
     _shorten_error(entry)
     return entry
 
@@ -160,10 +185,11 @@ def _printable(value: object) -> str:
 _encode = json.JSONEncoder(sort_keys=True, default=_printable, ensure_ascii=False).encode
 
 
-def _fragment(key: str, value: object) -> str:
-    if isinstance(value, str):
-        return f'"{key}": {encode_basestring(value)}'
-    return f'"{key}": {value}' if type(value) is int else f'"{key}": {_encode(value)}'
+def _rendered(value: object) -> str:
+    """A value as JSON has it."""
+    if type(value) is int or (type(value) is float and isfinite(value)):
+        return repr(value)
+    return _encode(value)
 
 
 def _as_text(_: object, __: str, entry: MutableMapping[str, Any]) -> str:

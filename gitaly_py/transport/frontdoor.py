@@ -28,6 +28,9 @@ SESSION_BACKLOG: Final = 1  # client streams beyond the first: accepted by nobod
 _ACCEPT_BATCH: Final = 64
 _ACCEPT_PAUSE: Final = 1.0  # seconds without accepting when the process has no descriptor left
 _KEEPALIVE_SECONDS: Final = 15
+_UNIX_SEND_BUFFER: Final = 512 << 10
+"""Bytes the kernel takes on a unix socket before the writer has to wait for the reader. Unlike TCP's, the
+default never grows, and is full after a message or two of what git sends."""
 
 _log = structlog.get_logger("gitaly")
 
@@ -200,6 +203,7 @@ async def _until(deadline: float) -> AsyncIterator[None]:
 
 def _tune(sock: socket.socket, kind: Kind) -> None:
     if kind == "unix":
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _UNIX_SEND_BUFFER)
         return
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -11,7 +11,9 @@ from gitaly_py.rpc.http2.errors import ConnectionFault, ErrorCode
 from gitaly_py.rpc.http2.limits import MAX_UNSENT_ANSWERS
 from gitaly_py.rpc.http2.streams import Buffer, Stream
 
-MAX_SENT_FRAME: Final = 65536  # what the other streams of the connection wait for, whatever the peer takes
+MAX_SENT_FRAME: Final = 132 << 10
+"""Octets that the other streams of the connection wait for, whatever the peer takes: a message of the size
+that git's output is cut into is one frame."""
 NO_DYNAMIC_TABLE: Final = b"\x20"  # RFC 7541 6.3: our blocks never use it, so its size need not be followed
 
 pack_header = frames.header.pack

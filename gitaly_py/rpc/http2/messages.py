@@ -67,7 +67,11 @@ class MessageReader:
 
         Raises MessageError behind the messages in front of the fault.
         """
-        if self._parts is not None and len(data) < self._missing:
+        if self._parts is None:
+            size = len(data) - PREFIX_BYTES
+            if 0 <= size <= self._max_size and not self._start and data[:PREFIX_BYTES] == prefix(size):
+                return ((bytes(data[PREFIX_BYTES:]), len(data)),)  # one whole message, as most data is
+        elif len(data) < self._missing:
             keep(self._parts, data)
             self._missing -= len(data)
             return ()

@@ -26,6 +26,8 @@ FIELD_OCTETS: Final = 64
 """What a field of a call's metadata counts as kept memory: it may be a reference to a table, of a single
 octet on the wire."""
 
+_NO_MESSAGES: Iterator[tuple[bytes, int]] = iter(())
+
 
 class NativeExchange:
     """See Exchange. Data comes in by `feed` and `end`, whether or not the handler waits for a message.
@@ -70,7 +72,7 @@ class NativeExchange:
         self._connection = connection
         self._reader = reader
         self._data: deque[bytes | memoryview] = deque()
-        self._messages: Iterator[tuple[bytes, int]] = iter(())
+        self._messages = _NO_MESSAGES
         self._held = 0  # of the client's window
         self._stored = len(metadata) * FIELD_OCTETS
         connection.buffered += self._stored
@@ -176,7 +178,7 @@ class NativeExchange:
         if self._timer is not None:
             self._timer.cancel()
         self._data.clear()
-        self._messages = iter(())
+        self._messages = _NO_MESSAGES
         self._connection.buffered -= self._stored
         self._stored = 0
         self._let_go(self._held)

@@ -72,13 +72,13 @@ class AccessLog:
     @classmethod
     def of(cls, logged: LoggedMethods) -> Callable[[Call[Any, Any]], AccessLog]:
         """The factory of this reporter; whether a method is logged is decided once a method."""
-        decisions: dict[str, bool] = {}
+        decisions: dict[Method, bool] = {}
 
         def make(call: Call[Any, Any]) -> AccessLog:
-            path = call.method.path
-            if path not in decisions:
-                decisions[path] = path in logged
-            return cls(call, decisions[path])
+            method = call.method
+            if method not in decisions:
+                decisions[method] = method.path in logged
+            return cls(call, decisions[method])
 
         return make
 

@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Final
 
 from gitaly_py.rpc.exchange import Value
@@ -77,7 +78,7 @@ def request_fields(number: int, fields: Sequence[Field]) -> dict[str, Value]:
     except KeyError:
         complete = ""
     # All of them, each once and in front of the others: then there are none behind.
-    if not complete or any(name[0] != ":" for name, _ in fields[:pseudo]):
+    if not complete or not PSEUDO.issuperset(islice(found, pseudo)):
         raise StreamFault(number, ErrorCode.PROTOCOL_ERROR, "malformed_request")
     return found
 

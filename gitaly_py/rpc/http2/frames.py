@@ -50,11 +50,6 @@ def frame_header(length: int, kind: int, flags: int, stream: int) -> bytes:
     return header.pack(length >> 16, length & 0xFFFF, kind, flags, stream)
 
 
-def data_header(length: int, stream: int, *, end: bool = False) -> bytes:
-    """The header of a DATA frame without padding."""
-    return header.pack(length >> 16, length & 0xFFFF, DATA, END_STREAM if end else 0, stream)
-
-
 def headers(stream: int, block: bytes, *, end: bool, max_frame_size: int) -> bytes:
     """A header block as a HEADERS frame, with CONTINUATION frames where it is larger than a frame may be."""
     ended = END_STREAM if end else 0
@@ -68,6 +63,22 @@ def headers(stream: int, block: bytes, *, end: bool, max_frame_size: int) -> byt
         frames += frame_header(len(part), CONTINUATION, 0, stream), part
     frames += frame_header(len(last), CONTINUATION, END_HEADERS, stream), last
     return b"".join(frames)
+
+
+def response(stream: int, block: bytes, message: bytes, trailers: bytes) -> bytes:
+    """Header block, body and trailers, each in one frame."""
+    pack = header.pack
+    size, length, rest = len(message), len(block), len(trailers)
+    return b"".join(
+        (
+            pack(length >> 16, length & 0xFFFF, HEADERS, END_HEADERS, stream),
+            block,
+            pack(size >> 16, size & 0xFFFF, DATA, 0, stream),
+            message,
+            pack(rest >> 16, rest & 0xFFFF, HEADERS, END_HEADERS | END_STREAM, stream),
+            trailers,
+        )
+    )
 
 
 def settings(values: dict[int, int]) -> bytes:

@@ -78,17 +78,16 @@ class Sender:
     def whole(self, stream: Stream, headers: bytes, message: bytes, trailers: bytes) -> bool:
         """A small response at once, if the windows let it pass now; else nothing is done."""
         size = len(message)
-        if size > self._max_frame or size > stream.window or size > self.window:
+        if size > stream.window or size > self.window:
             return False
+        if self._table_size:
+            headers = self._table_size + headers
+        if max(size, len(headers), len(trailers)) > self._max_frame:
+            return False
+        self._table_size = b""
         stream.window -= size
         self.window -= size
-        number = stream.number
-        self._pass(
-            self._header_frames(stream, headers, end=False)
-            + frames.data_header(size, number)
-            + message
-            + self._header_frames(stream, trailers, end=True)
-        )
+        self._pass(frames.response(stream.number, headers, message, trailers))
         return True
 
     def drop(self, stream: Stream) -> None:

@@ -57,7 +57,7 @@ class Frame(Generic[AppT, RepositoryT]):
         """Serves one call to its end.
 
         A cancellation passes through, after the handler and then the steps have ended. Reporters end after
-        the call. Each call needs a task of its own, since it sets context variables.
+        the call. Each call needs a context of its own, since it sets context variables.
         """
         record = fields.opened()
         current_method.set((rpc.method.service, rpc.method.name))

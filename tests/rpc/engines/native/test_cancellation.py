@@ -287,3 +287,20 @@ async def test_handler_that_never_waits_ends_when_what_it_sends_breaks_the_conne
         assert (await client.goaway())[2] == "too_much_memory"
         await server.handlers.until_ended(("InfoRefsUploadPack", CANCELLED))
         assert ended == ["cleaned up"]
+
+
+async def test_call_behind_one_that_finds_the_client_gone_never_begins(
+    client: Client, server: Serving
+) -> None:
+    async def produce(call: Any, request: Any) -> AsyncIterator[bytes]:
+        yield bytes(200_000)
+
+    server.handlers.server_stream = produce
+    for _ in range(2):
+        client.open(SERVER_STREAM, b"")
+    await client.flush()
+    client.abort()
+
+    await server.handlers.until_ended(("InfoRefsUploadPack", CANCELLED))
+    await server.idle()
+    assert len(server.handlers.calls) == 1

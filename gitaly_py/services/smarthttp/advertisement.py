@@ -61,7 +61,7 @@ async def _advertised(
 
 
 async def _known(call: Call, name: str, config: Config, protocol: str) -> bytes | None:
-    """What is advertised where that is known without looking, or in memory; None where git has to be asked."""
+    """What is advertised, where that is in memory or known anyway; None where git has to be asked."""
     advertiser = call.app.advertiser
     if name == "upload-pack" and protocol == "version=2":
         return await advertiser.capabilities(call.repository, config)

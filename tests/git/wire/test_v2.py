@@ -14,7 +14,9 @@ from gitaly_py.git.wire.pktline import encode as packet
 from gitaly_py.git.wire.v2 import Parsed, Request, encode, parse
 
 lines = (
-    st.binary(max_size=30).map(lambda line: line.rstrip(b"\n")).filter(lambda l: not l.startswith(b"ERR "))
+    st.binary(max_size=30)
+    .map(lambda line: line.rstrip(b"\n"))
+    .filter(lambda line: not line.startswith(b"ERR "))
 )
 capabilities = lines.filter(lambda line: not line.startswith(b"command="))
 commands = lines.filter(bool)

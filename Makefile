@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Tests that go through a daemon run over this engine, too.
 OTHER_ENGINE := grpcio
+# A test waits for its daemon half of the time, so three at once suit two processors.
+TEST_WORKERS := 3
+TESTS := $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
 
 .PHONY: serve test lint types imports benchmark benchmark-quick fuzz fuzz-quick protos clean
 
@@ -15,8 +18,8 @@ serve: $(STAMP)
 test: $(STAMP)
 	tools/install-test-packages
 	@failed=0; \
-	$(BIN)/python -m pytest --engine $(OTHER_ENGINE) --only-daemon $(PYTEST_ARGS) || failed=1; \
-	$(BIN)/python -m pytest $(PYTEST_ARGS) || failed=1; \
+	$(TESTS) --engine $(OTHER_ENGINE) --only-daemon $(PYTEST_ARGS) || failed=1; \
+	$(TESTS) $(PYTEST_ARGS) || failed=1; \
 	exit $$failed
 
 lint: $(STAMP)

@@ -214,6 +214,12 @@ async def test_a_repository_removed_in_mid_stream_is_a_whole_pack_or_a_clean_err
 
 
 @pytest.fixture
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a daemon of its own lives; its sockets need a short path."""
+    return tmp_path_factory.mktemp("own")
+
+
+@pytest.fixture
 def small_disk(tmp_path: Path) -> Path:
     """A file system of four mebibytes."""
     folder = tmp_path / "small"
@@ -226,9 +232,11 @@ def small_disk(tmp_path: Path) -> Path:
     return folder
 
 
-async def test_a_full_disk_costs_nothing_but_the_cache(engine: str, small_disk: Path, tmp_path: Path) -> None:
+async def test_a_full_disk_costs_nothing_but_the_cache(
+    engine: str, home: Path, small_disk: Path, tmp_path: Path
+) -> None:
     cache = f'dir = "{small_disk}/packs"\nmin_occurrences = 0'
-    daemon = FetchingDaemon(tmp_path / "gitaly", engine=engine, cache=cache)
+    daemon = FetchingDaemon(home, engine=engine, cache=cache)
     try:
         daemon.start()
         async with await daemon.connection() as client:
@@ -247,10 +255,12 @@ async def test_a_full_disk_costs_nothing_but_the_cache(engine: str, small_disk: 
     assert found.total("gitaly_pack_objects_cache_lookups_total", result="hit") >= 1
 
 
-async def test_a_folder_that_cant_be_used_costs_nothing_but_the_cache(engine: str, tmp_path: Path) -> None:
+async def test_a_folder_that_cant_be_used_costs_nothing_but_the_cache(
+    engine: str, home: Path, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("in the way")
     cache = f'dir = "{tmp_path}/file/packs"\nmin_occurrences = 0'
-    daemon = FetchingDaemon(tmp_path / "gitaly", engine=engine, cache=cache)
+    daemon = FetchingDaemon(home, engine=engine, cache=cache)
     daemon.start()
     async with await daemon.connection() as client:
         wanted = Wanted(daemon, 2_000_000)
@@ -260,8 +270,10 @@ async def test_a_folder_that_cant_be_used_costs_nothing_but_the_cache(engine: st
     assert wanted.is_whole(answers[1].answer, tmp_path / "clone")
 
 
-async def test_what_a_killed_daemon_leaves_the_next_one_removes(engine: str, tmp_path: Path) -> None:
-    daemon = FetchingDaemon(tmp_path / "gitaly", engine=engine)
+async def test_what_a_killed_daemon_leaves_the_next_one_removes(
+    engine: str, home: Path, tmp_path: Path
+) -> None:
+    daemon = FetchingDaemon(home, engine=engine)
     folder = daemon.storage / "+gitaly/PackObjectsCache"
     daemon.start()
     async with await daemon.connection() as client:

@@ -96,6 +96,7 @@ def broken(repo: Repo) -> None:
         "empty": "",
         "garbage": "garbage",
         "short": commit[:39],
+        "long": commit + "0" * 24 + "\n",
         "blank": f"  {commit}\n",
         "upper": commit.upper(),
         "more": f"{commit} and more\n",
@@ -109,6 +110,12 @@ def broken(repo: Repo) -> None:
         "to-itself": "ref: refs/heads/to-itself\n",
     }.items():
         write(repo, f"refs/heads/{name}", text)
+
+
+def ids_of_another_hash(repo: Repo) -> None:
+    commit = repo.history(1, "refs/heads/main")[0]
+    write(repo, "refs/heads/long", commit + "0" * 24 + "\n")
+    repo.symref("refs/heads/to-long", "refs/heads/long")
 
 
 def broken_packed(repo: Repo) -> None:
@@ -151,5 +158,5 @@ def many(repo: Repo) -> None:
 
 REPOSITORIES: list[Callable[[Repo], None]] = [
     empty, one_branch, mixed, packed, loose, healthy, detached, unborn, far_head, too_far_head, hidden,
-    missing_objects, broken, broken_packed, unpeeled_packed, links, linked_heads, many,
+    missing_objects, broken, ids_of_another_hash, broken_packed, unpeeled_packed, links, linked_heads, many,
 ]  # fmt: skip

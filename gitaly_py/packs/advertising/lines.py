@@ -46,7 +46,10 @@ def packed_lines(entries: bytes, *, peel: bool) -> list[bytes]:
         raise Undecided
     texts = (entries.replace(b"\n^", b" peeled:") if peel else _PEELED.sub(b"", entries)).split(b"\n")
     del texts[-1]
-    return [_HEADERS[len(text)] + text for text in texts]
+    try:
+        return [_HEADERS[len(text)] + text for text in texts]
+    except IndexError:
+        raise Undecided from None
 
 
 def put(lines: list[bytes], loose: Mapping[bytes, bytes | None]) -> None:

@@ -26,15 +26,13 @@ _TAG: Final = re.compile(rb"object ([0-9a-f]{40})\ntype (commit|tree|blob|tag)\n
 
 async def listed(reader: LibGit2Reader, survey: Survey, part: bytes, wanted: Wanted) -> bytes:
     """The packets for one part. survey: of that part. Raises Undecided, ReadingError, OSError."""
-    if not survey.plain or len(survey.values) > _MOST_LOOSE:
+    if not survey.plain or len(survey.values) > _MOST_LOOSE or reader.files is None:
         raise Undecided
-    loose = await _Loose(reader, survey, wanted).lines()
+    loose = _Loose(reader, survey, wanted)
     if part == HEAD:
-        return joined([text for text in loose.values() if text is not None])
-    if reader.files is None:
-        raise Undecided
+        return joined([text for text in (await loose.lines()).values() if text is not None])
     lines = await _packed(reader.files.packed(), part, wanted)
-    put(lines, loose)
+    put(lines, await loose.lines())
     return joined(lines)
 
 

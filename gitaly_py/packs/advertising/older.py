@@ -34,9 +34,10 @@ class OlderAdvertisements:
             metrics.inforef_cache_lookups.labels("hit").inc()
             return bytes(found.data)
         states = await _states(repository, facts)
-        lasting = all(state.proves for state in states)
+        short = fits(repository.path)
+        lasting = short and all(state.proves for state in states)
         metrics.inforef_cache_lookups.labels("miss" if lasting else "err").inc()
-        if not fits(repository.path):
+        if not short:
             return None
 
         async def make() -> bytes | None:
@@ -54,7 +55,7 @@ class OlderAdvertisements:
 
 async def _states(repository: Repository, facts: Facts) -> States:
     """What an advertisement depends on, as it is before git looks."""
-    surveys = [await survey(repository.path, facts.backend, part) for part in (HEAD, _ALL)]
+    surveys = [await survey(repository.path, facts, part) for part in (HEAD, _ALL)]
     for found in surveys:
         # Values don't matter here, only where they come from.
         found.follow(lambda _: None)

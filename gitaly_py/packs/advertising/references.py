@@ -88,7 +88,7 @@ class Listings:
         reader = self._reader(repository, facts)
         surveys: dict[bytes, Survey] = {}
         for part in missing:
-            surveys[part] = await survey(repository.path, facts.backend, part)
+            surveys[part] = await survey(repository.path, facts, part)
             _follow(surveys[part], reader)
             await asyncio.sleep(0)
         key = (repository.path, wanted, *missing)

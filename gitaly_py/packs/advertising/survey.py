@@ -9,6 +9,8 @@ from typing import Final, NamedTuple
 
 from gitaly_py.git.reading.names import is_safe_name
 from gitaly_py.git.reading.refstate import MAX_WATCHED, ReferenceState, TooManyFiles
+from gitaly_py.git.wire.objects import OBJECT_FORMATS
+from gitaly_py.packs.advertising.configuration import Facts
 from gitaly_py.packs.advertising.wanted import HEAD, HIDDEN
 
 _FEW: Final = 100
@@ -18,7 +20,9 @@ _DEEPEST_SYMREF: Final = 5
 """Names in a chain of symbolic references; git's SYMREF_MAXDEPTH."""
 _MANY_SYMREFS: Final = 100
 
-_VALUE: Final = re.compile(rb"([0-9a-f]{40}|[0-9a-f]{64})\n?")
+_VALUES: Final = {
+    name: re.compile(rb"([0-9a-f]{%d})\n?" % known.hex_length) for name, known in OBJECT_FORMATS.items()
+}
 _SYMBOLIC: Final = re.compile(rb"ref: (refs/[^\n]+)\n?")
 
 
@@ -36,19 +40,20 @@ class Survey:
     called. plain: whether git, too, would take all of them for just that.
     """
 
-    def __init__(self, state: ReferenceState) -> None:
-        self.state = state
+    def __init__(self, repository_path: str, facts: Facts) -> None:
+        self.state = ReferenceState(repository_path, facts.backend)
         self.values: dict[bytes, str] = {}
         self.links: dict[bytes, Symbolic] = {}
         self.plain = True
         self._others: dict[bytes, bytes] = {}
+        self._value = _VALUES[facts.object_format]
 
     def add(self, name: bytes) -> None:
         """Reads a loose reference; one that vanishes meanwhile is deleted, or packed by now."""
         content = self.state.read(name)
         if content is None:
             return
-        value = _VALUE.fullmatch(content)
+        value = self._value.fullmatch(content)
         if value is not None and is_safe_name(name):
             self.values[name] = value[1].decode("ascii")
         else:
@@ -83,31 +88,31 @@ class Survey:
             found = self.state.read(link[1])
             if found is None:
                 return Symbolic(link[1], packed(link[1]))
-            if value := _VALUE.fullmatch(found):
+            if value := self._value.fullmatch(found):
                 return Symbolic(link[1], value[1].decode("ascii"))
             content = found
         return None
 
 
-async def survey(repository_path: str, backend: str, part: bytes) -> Survey:
+async def survey(repository_path: str, facts: Facts, part: bytes) -> Survey:
     """Reads what is loose of a part; `Survey.follow` is still to be called."""
-    found = Survey(ReferenceState(repository_path, backend))
+    found = Survey(repository_path, facts)
+    if facts.backend == "reftable":
+        # Nothing is loose there, and HEAD is no more than a sign that this is a repository.
+        return found
     try:
         try:
-            _fill(found, backend, part, _FEW)
+            _fill(found, part, _FEW)
         except TooManyFiles:
-            found = Survey(ReferenceState(repository_path, backend))
-            await asyncio.to_thread(_fill, found, backend, part, MAX_WATCHED)
+            found = Survey(repository_path, facts)
+            await asyncio.to_thread(_fill, found, part, MAX_WATCHED)
     except (OSError, TooManyFiles):
         # Git can say what is wrong, and takes what is too much for us.
         found.give_up()
     return found
 
 
-def _fill(found: Survey, backend: str, part: bytes, at_most: int) -> None:
-    if backend == "reftable":
-        # Nothing is loose there, and HEAD is no more than a sign that this is a repository.
-        return
+def _fill(found: Survey, part: bytes, at_most: int) -> None:
     if part == HEAD:
         found.state.watch(HEAD)
         found.add(HEAD)

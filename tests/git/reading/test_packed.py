@@ -183,3 +183,17 @@ def test_gits_own_file_is_understood(sha1: Repo) -> None:
         (b"refs/heads/main", commit, commit),
         (b"refs/tags/v1", tag, commit),
     ]
+
+
+def test_the_text_of_a_span_comes_in_pieces_of_whole_entries() -> None:
+    rows: Rows = {b"refs/%06d" % n: ("1" * 40, "2" * 40 if n % 3 else "") for n in range(5000)}
+    text = written(rows)
+    packed = PackedReferences(text, 40)
+
+    pieces = list(packed.texts(*packed.span(b"refs/")))
+
+    assert len(pieces) > 3
+    assert HEADER + b"".join(pieces) == text
+    assert not any(piece.startswith(b"^") for piece in pieces)
+    assert all(piece.endswith(b"\n") for piece in pieces)
+    assert list(packed.texts(*packed.span(b"refs/none"))) == []

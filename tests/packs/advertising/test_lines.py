@@ -35,9 +35,9 @@ def test_a_name_in_packed_refs_is_taken_when_git_would(name: bytes, tag: bool) -
     [
         b"\n", b"x\n", b"^" + b"a" * 40 + b"\n", b"A" * 40 + b" refs/a\n", b"a" * 39 + b" refs/a\n",
         b"a" * 40 + b"  refs/a\n", b"a" * 40 + b" refs/a", b"a" * 40 + b" HEAD\n",
-        b"a" * 40 + b" refs/a\n^" + b"b" * 39 + b"\n",
+        b"a" * 40 + b" refs/a\n^" + b"b" * 39 + b"\n", b"a" * 40 + b" refs/" + b"a" * 65520 + b"\n",
     ],
-    ids=repr,
+    ids=lambda entries: repr(entries[-60:]),
 )  # fmt: skip
 def test_what_git_might_not_read_alike_is_left_to_it(entries: bytes) -> None:
     with pytest.raises(Undecided):

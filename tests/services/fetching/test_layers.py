@@ -122,7 +122,9 @@ async def test_a_client_without_side_band_gets_what_git_sends(
         body = wants(oid, capabilities=capabilities)
         fetched = await over_http(client, kept, body)
         assert fetched.error is None
-        assert fetched.answer == said_by_git(kept, body)
+        # Where a stream is cut into packets is up to the moment.
+        content = pack_in if "side-band" in capabilities else bytes
+        assert content(fetched.answer) == content(said_by_git(kept, body))
     assert (await over_ssh(client, kept, wants(oid))).error is None
     assert await counted.answered_by("pass_through") == 4
     assert await counted.more("gitaly_pack_objects_cache_lookups_total") == 0

@@ -11,10 +11,12 @@ import pytest_asyncio
 from gitaly_py.pb.smarthttp_pb2 import InfoRefsRequest, PostUploadPackWithSidechannelRequest
 from gitaly_py.pb.smarthttp_pb2_grpc import SmartHTTPServiceStub
 from gitaly_py.transport.client import MultiplexedConnection
+from tests.support.advertising import USUAL, ls_refs_request
 from tests.support.daemon import Daemon
 from tests.support.fixtures import repository_in
 from tests.support.metrics import free_port, metrics_when, scrape
 from tests.support.smarthttp import FLUSH, fetch_with, pkt, sending, wants
+from tests.support.stamps import settle_all
 
 SERVICE = "gitaly.SmartHTTPService"
 NEGOTIATION = "gitaly_smarthttp_packfile_negotiation_requests_total"
@@ -90,3 +92,30 @@ async def test_git_processes_are_counted_for_their_call(measured: Daemon) -> Non
     assert found.total("gitaly_command_real_seconds_total", **labels, reference_backend="files") > 0
     assert found.total("gitaly_command_cpu_seconds_total", **labels, mode="user", cmd="git") >= 0
     assert found.total("gitaly_commands_running", **labels) == 0
+
+
+async def test_what_is_known_of_references_is_counted_and_starts_no_process(measured: Daemon) -> None:
+    repo = repository_in(measured.storage)
+    repo.history(1, "refs/heads/main")
+    settle_all(repo.git_dir)
+    stub: Any = measured.stub(SmartHTTPServiceStub)
+    newer = PostUploadPackWithSidechannelRequest(repository=repo.message, git_protocol="version=2")
+    before = await scrape(PORT)
+
+    async with await MultiplexedConnection.dial(f"unix:{measured.socket}") as connection:
+        for _ in range(2):
+            async for _ in stub.InfoRefsUploadPack(InfoRefsRequest(repository=repo.message)):
+                pass
+            await fetch_with(connection, newer, sending(ls_refs_request(USUAL)))
+
+    found = await scrape(PORT)
+
+    def added(name: str, **labels: str) -> float:
+        return found.total(name, **labels) - before.total(name, **labels)
+
+    assert added("gitaly_inforef_cache_attempt_total") == 2
+    assert added("gitaly_inforef_cache_hit_miss_total", type="miss") == 1
+    assert added("gitaly_inforef_cache_hit_miss_total", type="hit") == 1
+    assert added("gitaly_ls_refs_total", answered_by="process") == 1
+    assert added("gitaly_ls_refs_total", answered_by="memory") == 1
+    assert added("gitaly_spawn_forking_time_seconds_count") == 1

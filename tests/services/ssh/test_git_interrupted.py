@@ -120,8 +120,9 @@ async def test_a_client_killed_in_mid_archive_leaves_no_git_behind(
 
 
 @pytest.fixture
-def stoppable(tmp_path: Path, engine: str) -> Iterator[Daemon]:
-    started = Daemon(tmp_path / "stoppable", engine=engine, grace="60s").start()
+def stoppable(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Iterator[Daemon]:
+    # Its sockets need a short path.
+    started = Daemon(tmp_path_factory.mktemp("own"), engine=engine, grace="60s").start()
     yield started
     started.stop()
 

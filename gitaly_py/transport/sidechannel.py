@@ -77,6 +77,10 @@ class Sidechannel:
         """Sends `data`; waits for the client's window. Raises StreamClosed, StreamReset, SessionClosed."""
         await self._stream.write(data)
 
+    async def write_soon(self, data: bytes) -> None:
+        """Sends a few bytes together with what follows in this turn. Raises as `write`."""
+        await self._stream.write_soon(data)
+
     async def send_file(self, fd: int, offset: int, length: int) -> None:
         """Sends a range of a file, which must exist. Raises as `write`, and OSError."""
         await self._stream.send_file(fd, offset, length)

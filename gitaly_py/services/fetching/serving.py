@@ -171,5 +171,5 @@ async def with_pack(fetch: Fetch, prefix: bytes, request: PackRequest) -> Ending
         await output.write(b"".join(sideband.encode(Band.ERROR, _ABORTED + b"\0")))
         await output.complain(_DIED.stderr)
         return _DIED
-    await output.write(pktline.FLUSH)
+    await output.conclude(pktline.FLUSH)
     return Ending()

@@ -51,6 +51,11 @@ class Bands(Output):
         await self._channel.write(b"".join(sideband.encode(Band.DATA, data)))
         self.sent += len(data)
 
+    async def conclude(self, data: bytes) -> None:
+        """See Output."""
+        await self._channel.write_soon(b"".join(sideband.encode(Band.DATA, data)))
+        self.sent += len(data)
+
     async def send(self, prefix: bytes, pack: PackReader) -> None:
         """See Output."""
         await self._channel.send_source(BandedSource(PrefixedSource(prefix, pack)))

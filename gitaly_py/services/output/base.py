@@ -35,6 +35,10 @@ class Output(ABC):
     async def write(self, data: bytes) -> None:
         """Gives out `data` as git's standard output."""
 
+    async def conclude(self, data: bytes) -> None:
+        """As `write`, for a few last bytes, which may travel with the end."""
+        await self.write(data)
+
     @abstractmethod
     async def send(self, prefix: bytes, pack: PackReader) -> None:
         """Gives out a whole pack behind `prefix` as git's standard output, as it is made."""

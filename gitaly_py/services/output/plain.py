@@ -31,6 +31,12 @@ class Plain(Output):
             await self._channel.write(data)
         self.sent += len(data)
 
+    async def conclude(self, data: bytes) -> None:
+        """See Output."""
+        with _copying():
+            await self._channel.write_soon(data)
+        self.sent += len(data)
+
     async def send(self, prefix: bytes, pack: PackReader) -> None:
         """See Output."""
         with _copying():

@@ -130,6 +130,14 @@ class Driver:
         """Frames as much of `data` as can go at once. Raises BlockingIOError when it is not the time."""
         return self._sender.send_now(stream, data)
 
+    def queue(self, stream: Stream, data: bytes) -> bool:
+        """Frames a few bytes to go out with the end of this turn; False when the peer can't take them now."""
+        if self._sender.blocked or self._session.credit(stream.number) < len(data):
+            return False
+        self._session.data(stream.number, data)
+        self._send_soon()
+        return True
+
     def detach(self, stream: Stream) -> None:
         """The source of `stream` goes away; a frame that was begun is completed from memory."""
         try:

@@ -72,6 +72,11 @@ class Sender:
         self._progress = 0
         self._stall: asyncio.TimerHandle | None = None
 
+    @property
+    def blocked(self) -> bool:
+        """The wire takes nothing now."""
+        return self._blocked
+
     def hold(self) -> None:
         """Gathers what is to be sent until `flush`."""
         self._busy = True

@@ -213,6 +213,10 @@ class Session:
             self._move(stream, found, Step.SEND_FIN)
         return encoded(FrameType.DATA, FIN if fin else 0, stream, length)
 
+    def data(self, stream: int, body: bytes) -> None:
+        """Queues a whole Data frame among those of the session. Raises as `data_header`."""
+        self._output.append(self.data_header(stream, len(body)) + body)
+
     def consumed(self, stream: int, length: int) -> None:
         """The owner has used `length` received bytes; grants new credit once half the window is free."""
         found = self._streams.get(stream)

@@ -57,6 +57,12 @@ class Stream:
         """
         await self._transfer(BytesSource(data))
 
+    async def write_soon(self, data: bytes) -> None:
+        """As `write`, for a few bytes that may wait for the end of this turn, to leave with what follows."""
+        self._check_writable()
+        if self._source is not None or not self._driver.queue(self, data):
+            await self.write(data)
+
     async def send_file(self, fd: int, offset: int, length: int) -> None:
         """Sends a range of a file, from the page cache where the connection allows it.
 

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from gitaly_py.transport.errors import SessionClosed
 from gitaly_py.transport.wire import SocketWire, receive_exactly, send_all
 from gitaly_py.transport.yamux.driver import Driver
-from gitaly_py.transport.yamux.frames import ACK, HEADER_SIZE, SYN, FrameType, Header, decoded, encoded
+from gitaly_py.transport.yamux.frames import (
+    ACK,
+    FIN,
+    HEADER_SIZE,
+    INITIAL_WINDOW,
+    SYN,
+    FrameType,
+    Header,
+    decoded,
+    encoded,
+)
 from gitaly_py.transport.yamux.sender import FRAME_BYTES
 from gitaly_py.transport.yamux.session import Side
 from tests.support.mux import settled, wires
@@ -92,6 +105,53 @@ def test_no_more_than_the_credit_is_sent_until_more_is_granted(run) -> None:
         assert (await frame(peer)).length == 6
         await writing
         driver.abort("test over")
+        peer.close()
+
+    run(body())
+
+
+def test_what_belongs_together_leaves_in_one_piece(run) -> None:
+    async def body() -> None:
+        peer, wire = await wires("unix")
+        driver = Driver(wire, Side.SERVER)
+        driver.start()
+        stream = await driver.open()
+        await stream.write(b"first")
+        opened = encoded(FrameType.WINDOW_UPDATE, SYN, 2, 0)
+        assert peer.recv(1000) == opened + encoded(FrameType.DATA, 0, 2, 5) + b"first"
+
+        await stream.write_soon(b"last")
+        stream.close()
+        await settled()
+
+        ended = encoded(FrameType.WINDOW_UPDATE, FIN, 2, 0)
+        assert peer.recv(1000) == encoded(FrameType.DATA, 0, 2, 4) + b"last" + ended
+        driver.abort("test over")
+        peer.close()
+
+    run(body())
+
+
+def test_a_few_bytes_wait_for_credit_like_any_others(run) -> None:
+    async def body() -> None:
+        peer, wire = await wires("unix")
+        driver = Driver(wire, Side.SERVER)
+        driver.start()
+        stream = await driver.open()
+        writing = asyncio.ensure_future(stream.write(bytes(INITIAL_WINDOW - 1)))
+        await frame(peer)
+        await frame(peer)
+        await writing
+        waiting = asyncio.ensure_future(stream.write_soon(b"last"))
+        await settled()
+        assert not waiting.done()
+
+        await send_all(peer, encoded(FrameType.WINDOW_UPDATE, ACK, 2, 10))
+        await waiting
+
+        driver.abort("test over")
+        with pytest.raises(SessionClosed):
+            await stream.write_soon(b"late")
         peer.close()
 
     run(body())

@@ -10,7 +10,7 @@ import asyncio
 import contextvars
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from gitaly_py.hooks.call import HookCall, Output, Writer
 from gitaly_py.hooks.directories import HookDirectories
 from gitaly_py.hooks.dispatch import run_hook
 from gitaly_py.hooks.errors import PayloadError
+from gitaly_py.hooks.fields import FieldTooLong, read_field, read_fields
 from gitaly_py.hooks.payload import VARIABLE, Hook, HookRepository, Payload, UserDetails
 from gitaly_py.hooks.program import hook as program
 from gitaly_py.hooks.receive import ReceiveHooks
@@ -131,7 +132,7 @@ class HookServer:
             await self._converse(reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             _log.info("hook was ended", error=str(error))
-        except (ProtocolError, PayloadError) as error:
+        except (ProtocolError, FieldTooLong, PayloadError) as error:
             _log.warning("hook refused", error=str(error))
         finally:
             writer.close()
@@ -139,7 +140,7 @@ class HookServer:
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         request = await _read_request(reader)
         push = self._push_of(request)
-        stdin = b"".join([chunk async for chunk in _fields(reader)])
+        stdin = b"".join([chunk async for chunk in read_fields(reader, _MAX_FIELD)])
         call = _call(push, request, stdin, writer)
         work: set[asyncio.Task[Any]] = set()
         try:
@@ -170,27 +171,16 @@ async def _gone(reader: asyncio.StreamReader) -> None:
 
 
 async def _read_request(reader: asyncio.StreamReader) -> _Request:
-    name = os.fsdecode(await _field(reader))
+    name = os.fsdecode(await read_field(reader, _MAX_FIELD))
     if name not in _BY_FILENAME:
         raise ProtocolError(f"no hook: {name!r}")
-    arguments, environment = await _field(reader), await _field(reader)
+    arguments = await read_field(reader, _MAX_FIELD)
+    environment = await read_field(reader, _MAX_FIELD)
     return _Request(_BY_FILENAME[name], _words(arguments), _words(environment))
 
 
 def _words(data: bytes) -> list[str]:
     return [os.fsdecode(word) for word in data.split(b"\0")] if data else []
-
-
-async def _fields(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
-    while data := await _field(reader):
-        yield data
-
-
-async def _field(reader: asyncio.StreamReader) -> bytes:
-    length = int.from_bytes(await reader.readexactly(program.LENGTH_SIZE), "big")
-    if length > _MAX_FIELD:
-        raise ProtocolError(f"a field of {length} bytes")
-    return await reader.readexactly(length)
 
 
 def _call(push: _Push, request: _Request, stdin: bytes, writer: asyncio.StreamWriter) -> HookCall:

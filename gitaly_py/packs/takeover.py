@@ -10,7 +10,7 @@ import asyncio
 import os
 import secrets
 import shlex
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import structlog
 
+from gitaly_py.hooks.fields import FieldTooLong, read_field, read_fields
 from gitaly_py.hooks.installing import install
 from gitaly_py.hooks.program import pack_objects as program
 from gitaly_py.telemetry.tasks import end_all, spawn
@@ -119,34 +120,22 @@ class Takeovers:
             await reader.read(1)  # until the program ends, in whatever way
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             _log.info("pack-objects hook was ended", error=str(error))
-        except TakeoverError as error:
+        except (TakeoverError, FieldTooLong) as error:
             _log.warning("pack-objects hook refused", error=str(error))
         finally:
             writer.close()
 
     async def _introduce(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        token = await _field(reader)
+        token = await read_field(reader, _MAX_STDIN)
         arrived = self._expected.get(token)
         if arrived is None:
             raise TakeoverError("the token belongs to no fetch")
-        args = os.fsdecode(await _field(reader)).split("\0")
+        args = os.fsdecode(await read_field(reader, _MAX_STDIN)).split("\0")
         size, parts = 0, []
-        async for data in _fields(reader):
+        async for data in read_fields(reader, _MAX_STDIN):
             size += len(data)
             if size > _MAX_STDIN:
                 raise TakeoverError(f"more than {_MAX_STDIN} bytes of input")
             parts.append(data)
         if not arrived.done():
             arrived.set_result(Arrival(tuple(args[1:]), b"".join(parts), writer, self._git))
-
-
-async def _fields(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
-    while data := await _field(reader):
-        yield data
-
-
-async def _field(reader: asyncio.StreamReader) -> bytes:
-    length = int.from_bytes(await reader.readexactly(program.LENGTH_SIZE), "big")
-    if length > _MAX_STDIN:
-        raise TakeoverError(f"a field of {length} bytes")
-    return await reader.readexactly(length)

@@ -19,7 +19,7 @@ from gitaly_py.pb.repository_pb2_grpc import RepositoryServiceStub
 from gitaly_py.pb.smarthttp_pb2 import PostUploadPackWithSidechannelRequest
 from gitaly_py.transport.client import ClientSidechannel, MultiplexedConnection
 from gitaly_py.transport.errors import TransportError
-from tests.support.fetches import FetchingDaemon, over_http, pack_in, unpacked, v2_fetch
+from tests.support.fetches import FetchingDaemon, fetching, over_http, pack_in, unpacked, v2_fetch
 from tests.support.fixtures import repository_in
 from tests.support.smarthttp import FLUSH, Fetched, fetch_with, noisy, pkt
 
@@ -30,11 +30,8 @@ ABORTED = pkt(b"\x03aborting due to possible repository corruption on the remote
 
 @pytest_asyncio.fixture(scope="module")
 async def keeping(tmp_path_factory: pytest.TempPathFactory, engine: str) -> AsyncIterator[FetchingDaemon]:
-    started = FetchingDaemon(tmp_path_factory.mktemp("faults"), engine=engine)
-    started.start()
-    yield started
-    await started.close_channel()
-    assert started.stop() == 0
+    async with fetching(tmp_path_factory.mktemp("faults"), engine) as started:
+        yield started
 
 
 @pytest_asyncio.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from gitaly_py.pb.smarthttp_pb2 import PostUploadPackWithSidechannelRequest
@@ -45,6 +47,16 @@ class FetchingDaemon(Daemon):
     async def connection(self) -> MultiplexedConnection:
         """A new connection with side channels."""
         return await MultiplexedConnection.dial(f"unix:{self.socket}")
+
+
+@asynccontextmanager
+async def fetching(root: Path, engine: str, **options: str) -> AsyncIterator[FetchingDaemon]:
+    """A FetchingDaemon that runs as long as the block, and ends well."""
+    daemon = FetchingDaemon(root, engine=engine, **options)
+    daemon.start()
+    yield daemon
+    await daemon.close_channel()
+    assert daemon.stop() == 0
 
 
 class Counted:

@@ -8,18 +8,15 @@ import pytest
 import pytest_asyncio
 
 from gitaly_py.transport.client import MultiplexedConnection
-from tests.support.fetches import Counted, FetchingDaemon
+from tests.support.fetches import Counted, FetchingDaemon, fetching
 from tests.support.fixtures import repository_in
 from tests.support.repositories import Repo
 
 
 @pytest_asyncio.fixture(scope="package")
 async def keeping(tmp_path_factory: pytest.TempPathFactory, engine: str) -> AsyncIterator[FetchingDaemon]:
-    started = FetchingDaemon(tmp_path_factory.mktemp("keeping"), engine=engine)
-    started.start()
-    yield started
-    await started.close_channel()
-    assert started.stop() == 0
+    async with fetching(tmp_path_factory.mktemp("keeping"), engine) as started:
+        yield started
 
 
 @pytest_asyncio.fixture

@@ -18,6 +18,7 @@ from tests.support.fetches import (
     SIDE_BAND,
     Counted,
     FetchingDaemon,
+    fetching,
     over_http,
     over_ssh,
     v2_fetch,
@@ -41,11 +42,8 @@ NO_ROOM = "maximum queue size reached"
 
 @pytest_asyncio.fixture(scope="module")
 async def limiting(tmp_path_factory: pytest.TempPathFactory, engine: str) -> AsyncIterator[FetchingDaemon]:
-    started = FetchingDaemon(tmp_path_factory.mktemp("limiting"), engine=engine, tables=LIMITS)
-    started.start()
-    yield started
-    await started.close_channel()
-    assert started.stop() == 0
+    async with fetching(tmp_path_factory.mktemp("limiting"), engine, tables=LIMITS) as started:
+        yield started
 
 
 @pytest_asyncio.fixture

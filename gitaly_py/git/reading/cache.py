@@ -123,10 +123,10 @@ class Readers:
 
     def _database(self, kept: _Kept) -> ObjectDatabase:
         if kept.database is None:
-            kept.database = ObjectDatabase(kept.git.repository)
+            kept.database = ObjectDatabase(kept.git.repository, self._shrink)
             self._shrink()
-        elif kept.database.refresh():
-            self._shrink()
+        else:
+            kept.database.doubt()
         return kept.database
 
     def _asking(self, repository: GitRepository) -> ReferenceReader:

@@ -9,7 +9,7 @@ import pygit2
 from pygit2.enums import ConfigLevel, ObjectType
 
 from gitaly_py.git.reading.interface import GitObject, ObjectInfo
-from gitaly_py.git.reading.looseobjects import EAGER, DamagedObject, LooseObjects
+from gitaly_py.git.reading.looseobjects import EAGER, KEPT, KEPT_SIZE, DamagedObject, LooseObjects
 from gitaly_py.git.reading.stores import ObjectStores
 from gitaly_py.git.repository import GitRepository
 from gitaly_py.git.wire.objects import SHA1
@@ -50,10 +50,13 @@ class ObjectDatabase:
     The look-ups take a full id and raise ObjectUnreadableHere. Loose objects are looked for before packs:
     libgit2 lists the folder of packs for each object it does not find in one. An object on its way from one
     to the other is still found, since packs that are not those opened are looked into before giving up.
+
+    opened: called when the object directories were opened anew.
     """
 
-    def __init__(self, repository: GitRepository) -> None:
+    def __init__(self, repository: GitRepository, opened: Callable[[], object] = lambda: None) -> None:
         self._repository = repository
+        self._opened = opened
         self._open()
 
     @property
@@ -61,11 +64,20 @@ class ObjectDatabase:
         """Pack files, each of which may cost a handle and a mapping."""
         return self._stores.packs
 
+    def doubt(self) -> None:
+        """A call begins: nothing is taken from what is open before a look at the object directories.
+
+        What is found in the repository's own folder of loose objects needs none.
+        """
+        self._doubtful = True
+
     def refresh(self) -> bool:
         """Opens the object directories again unless they are as they were; whether it did so."""
+        self._doubtful = False
         changed = not self._stores.unchanged()
         if changed:
             self._open()
+            self._opened()
         return changed
 
     def info(self, oid: str) -> ObjectInfo | None:
@@ -79,6 +91,8 @@ class ObjectDatabase:
         """A whole object if it is small, else type and size."""
         if oid == SHA1.empty_tree:
             return GitObject(oid, "tree", b"")
+        if oid in self._kept and not (self._doubtful and self.refresh()):
+            return self._kept[oid]
         return self._retried(oid, LooseObjects.look, ObjectDatabase._packed_look)
 
     def read(self, oid: str) -> GitObject | None:
@@ -99,7 +113,17 @@ class ObjectDatabase:
             kind, size = self._odb.read_header(oid)
         except KeyError:
             return None
-        return ObjectInfo(oid, _TYPES[kind], size) if size > EAGER else self._packed(oid)
+        if size > EAGER:
+            return ObjectInfo(oid, _TYPES[kind], size)
+        found = self._packed(oid)
+        if found is not None and size <= KEPT_SIZE:
+            self._keep(found)
+        return found
+
+    def _keep(self, found: GitObject) -> None:
+        if len(self._kept) >= KEPT:
+            del self._kept[next(iter(self._kept))]
+        self._kept[found.oid] = found
 
     def _packed(self, oid: str) -> GitObject | None:
         try:
@@ -126,8 +150,26 @@ class ObjectDatabase:
     def _first(
         self, oid: str, loose: Callable[[LooseObjects, str], T], packed: Callable[[ObjectDatabase, str], T]
     ) -> T | None:
+        damaged: DamagedObject | None = None
         try:
-            return loose(self._loose, oid) or packed(self, oid)
+            found = loose(self._own, oid)
+            if found is not None:
+                return found
+        except DamagedObject as error:
+            damaged = error
+        if self._doubtful and self.refresh():
+            # What was in a pack that is gone may be loose by now.
+            return self._first(oid, loose, packed)
+        found = self._elsewhere(oid, loose, packed)
+        if found is None and damaged is not None:
+            raise damaged
+        return found
+
+    def _elsewhere(
+        self, oid: str, loose: Callable[[LooseObjects, str], T], packed: Callable[[ObjectDatabase, str], T]
+    ) -> T | None:
+        try:
+            return loose(self._borrowed, oid) or packed(self, oid)
         except DamagedObject:
             found = packed(self, oid)
             if found is None:
@@ -135,8 +177,12 @@ class ObjectDatabase:
             return found
 
     def _open(self) -> None:
+        self._doubtful = False
         self._stores = ObjectStores(self._repository)
-        self._loose = LooseObjects(self._stores.folders)
+        self._own = LooseObjects(self._stores.folders[:1])
+        self._borrowed = LooseObjects(self._stores.folders[1:])
+        # Small objects of the packs that are open, which are there as long as the packs are.
+        self._kept: dict[str, GitObject] = {}
         odb = pygit2.Odb()
         for folder in self._stores.folders:
             odb.add_backend(pygit2.OdbBackendPack(folder), 1)

@@ -21,8 +21,8 @@ EAGER = 8192
 _HEADER_INPUT = 128
 """Compressed bytes that always hold the header."""
 
-_KEPT = 16
-_KEPT_SIZE = 2048
+KEPT = 16
+KEPT_SIZE = 2048
 """So many objects of at most so many bytes are kept: heads of branches are read again and again."""
 
 
@@ -66,7 +66,7 @@ class LooseObjects:
         if len(content) != info.size or info.size > EAGER:
             return info
         found = GitObject(oid, info.type, content)
-        if info.size <= _KEPT_SIZE:
+        if info.size <= KEPT_SIZE:
             self._keep(found)
         return found
 
@@ -85,7 +85,7 @@ class LooseObjects:
         return GitObject(oid, info.type, whole[begin:])
 
     def _keep(self, found: GitObject) -> None:
-        if len(self._kept) >= _KEPT:
+        if len(self._kept) >= KEPT:
             del self._kept[next(iter(self._kept))]
         self._kept[found.oid] = found
 

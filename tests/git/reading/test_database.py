@@ -86,3 +86,90 @@ def test_a_packed_copy_is_preferred_to_a_damaged_loose_one(sha1: Repo) -> None:
     Path(sha1.path, "objects", oid[:2], oid[2:]).write_bytes(b"garbage")
 
     assert ObjectDatabase(sha1.repository).read(oid).data == b"content"
+
+
+@pytest.fixture
+def kept(sha1: Repo) -> tuple[ObjectDatabase, str]:
+    """A database that has read a packed object, and its id."""
+    oid = sha1.commit(ref="refs/heads/main")
+    sha1.git("repack", "-adq")
+    settle(f"{sha1.path}/objects/pack")
+    database = ObjectDatabase(sha1.repository)
+    assert database.look(oid) is database.look(oid)
+    return database, oid
+
+
+def test_a_packed_object_that_is_gone_is_missed_by_the_next_call(
+    sha1: Repo, kept: tuple[ObjectDatabase, str]
+) -> None:
+    database, oid = kept
+    database.doubt()
+    assert database.look(oid) is not None
+
+    for path in Path(sha1.path, "objects/pack").iterdir():
+        path.unlink()
+
+    database.doubt()
+    assert database.look(oid) is None
+
+
+def test_a_packed_object_that_was_unpacked_is_found_by_the_next_call(
+    sha1: Repo, kept: tuple[ObjectDatabase, str]
+) -> None:
+    database, oid = kept
+    data = Path(packed(sha1)[0]).read_bytes()
+    for path in Path(sha1.path, "objects/pack").iterdir():
+        path.unlink()
+    sha1.git("unpack-objects", "-q", stdin=data)
+
+    database.doubt()
+
+    found = database.look(oid)
+    assert isinstance(found, GitObject)
+    assert found.oid == oid
+
+
+@pytest.mark.parametrize("is_packed", [False, True], ids=["loose", "packed"])
+def test_an_object_of_an_alternate_that_is_unlinked_is_missed_by_the_next_call(
+    sha1: Repo, tmp_path: Path, is_packed: bool
+) -> None:
+    other = Repo.init(tmp_path / "other.git")
+    oid = other.commit(ref="refs/heads/main")
+    if is_packed:
+        other.git("repack", "-adq")
+    alternates = Path(sha1.path, "objects/info/alternates")
+    alternates.write_text(f"{other.path}/objects\n")
+    settle(alternates, f"{sha1.path}/objects/pack", f"{other.path}/objects/pack")
+    database = ObjectDatabase(sha1.repository)
+    assert database.look(oid) is not None
+
+    alternates.unlink()
+
+    database.doubt()
+    assert database.look(oid) is None
+
+
+def test_an_object_in_the_own_folder_that_goes_is_missed_by_the_next_call(sha1: Repo) -> None:
+    oid = sha1.commit(ref="refs/heads/main")
+    settle(f"{sha1.path}/objects/pack")
+    database = ObjectDatabase(sha1.repository)
+    database.doubt()
+    assert database.look(oid) is not None
+
+    Path(sha1.path, "objects", oid[:2], oid[2:]).unlink()
+
+    database.doubt()
+    assert database.look(oid) is None
+
+
+def test_whoever_counts_packs_is_told_of_new_ones(sha1: Repo) -> None:
+    counts: list[int] = []
+    oid = sha1.commit(ref="refs/heads/main")
+    settle(f"{sha1.path}/objects/pack")
+    database = ObjectDatabase(sha1.repository, lambda: counts.append(database.packs))
+    sha1.git("repack", "-adq")
+
+    database.doubt()
+    database.look(oid)
+
+    assert counts == [1]

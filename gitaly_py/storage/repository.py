@@ -75,6 +75,9 @@ class Repository:
         own = f"{self.storage_path}/{AREA}/{quarantine_prefix(self.relative_path)}"
         return is_below(path, self.path) or path.startswith(own)
 
-    def reader(self) -> Reader:
-        """Reads objects and references; ask once a call."""
-        return self.readers.open(self.git, self.folder)
+    def reader(self, *, steady: bool = False) -> Reader:
+        """Reads objects and references; ask once a call.
+
+        steady: the call changes no references, so that what it has found need not be looked for again.
+        """
+        return self.readers.open(self.git, self.folder, steady=steady)

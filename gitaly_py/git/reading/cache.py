@@ -62,12 +62,13 @@ class Readers:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def open(self, repository: GitRepository, folder: Stamp | None = None) -> Reader:
+    def open(self, repository: GitRepository, folder: Stamp | None = None, *, steady: bool = False) -> Reader:
         """A reader for one call.
 
         folder: the stamp of the repository's folder, settled and taken in this call. While it is the same,
         the config file is not looked at again: git replaces it by renaming, which changes the folder. What
         an editor has written into it in place is seen after the folder's next change.
+        steady: the call changes no references; see SteadyReferences.
         Raises ConfigUnreadable, UnknownObjectFormat, UnknownReferenceBackend, ReftableUnsupported.
         """
         kept = self._kept.get(repository.path)
@@ -78,7 +79,10 @@ class Readers:
             return self._apart(repository, kept)
         if kept.format is not SHA1:
             return kept.git
-        return LibGit2Reader(repository, self._database(kept), kept.references, kept.git)
+        references = kept.references
+        if steady and folder is not None and isinstance(references, FileReferences):
+            references = references.steady(folder)
+        return LibGit2Reader(repository, self._database(kept), references, kept.git)
 
     async def evict(self, path: str) -> None:
         """Forgets the repository at `path`, which was removed or replaced."""

@@ -152,9 +152,9 @@ class ObjectDatabase:
     ) -> T | None:
         damaged: DamagedObject | None = None
         try:
-            found = loose(self._own, oid)
-            if found is not None:
-                return found
+            own = loose(self._own, oid)
+            if own is not None:
+                return own
         except DamagedObject as error:
             damaged = error
         if self._doubtful and self.refresh():

@@ -39,11 +39,14 @@ class LooseReferences:
         self._root = os.fsencode(repository_path) + b"/"
         self._value = re.compile(rb"([0-9a-fA-F]{%d})(?:\s|\Z)" % hex_length)
         self._kept: dict[bytes, tuple[Stamp, LooseReference]] = {}
+        self._folder: Stamp | None = None
+        self._absent: set[bytes] = set()
 
-    def read(self, name: bytes) -> LooseReference | None:
+    def read(self, name: bytes, folder: Stamp | None = None) -> LooseReference | None:
         """The reference of that name, None when there is no file. `name` must be a safe reference name.
 
-        A file that is as it was is not opened again. Raises OSError when it can't be read.
+        A file that is as it was is not opened again. folder: the stamp of the repository's folder, settled,
+        by which a file that was not in it can't have come since. Raises OSError when it can't be read.
         """
         path = self._root + name
         kept = self._kept.get(name)
@@ -51,6 +54,9 @@ class LooseReferences:
             if is_unchanged(path, kept[0], follow_symlinks=False):
                 return kept[1]
             del self._kept[name]
+        elif folder is not None and b"/" not in name:
+            if self._is_absent(name, path, folder):
+                return None
         elif not os.access(path, os.F_OK, follow_symlinks=False):
             # Most names have no file, and an `open` in vain costs four times as much.
             return None
@@ -61,6 +67,17 @@ class LooseReferences:
                 del self._kept[next(iter(self._kept))]
             self._kept[name] = version, reference
         return reference
+
+    def _is_absent(self, name: bytes, path: bytes, folder: Stamp) -> bool:
+        """Whether there is nothing of that name in the repository's folder, whose stamp is `folder`."""
+        if self._folder != folder or len(self._absent) >= _KEPT:
+            self._folder, self._absent = folder, set()
+        if name in self._absent:
+            return True
+        absent = not os.access(path, os.F_OK, follow_symlinks=False)
+        if absent:
+            self._absent.add(name)
+        return absent
 
     def scan_all(self, prefix: bytes) -> dict[bytes, LooseReference]:
         """Every reference with that prefix, which begins with `refs/`.

@@ -15,6 +15,7 @@ from gitaly_py.git.reading.interface import Head, Holders, Reference, References
 from gitaly_py.git.reading.loose import LooseReference, LooseReferences
 from gitaly_py.git.reading.names import is_safe_name
 from gitaly_py.git.reading.packed import PackedFile, PackedReferences
+from gitaly_py.git.reading.stamps import Stamp
 
 _DEEPEST_SYMREF = 5
 """Names in a chain of symbolic references; git's SYMREF_MAXDEPTH."""
@@ -34,6 +35,10 @@ class FileReferences:
     def __init__(self, repository_path: str, hex_length: int) -> None:
         self._loose = LooseReferences(repository_path, hex_length)
         self._packed = PackedFile(repository_path, hex_length)
+
+    def steady(self, folder: Stamp) -> SteadyReferences:
+        """For one call; folder: the stamp of the repository's folder, settled and taken in this call."""
+        return SteadyReferences(self._loose, self._packed, folder)
 
     def packed(self) -> PackedReferences:
         """packed-refs as it is now. To be looked at after loose references. Raises as PackedFile.current."""
@@ -59,7 +64,7 @@ class FileReferences:
         found = None
         behind: list[bytes] = []
         for name in names:
-            found = self._loose.read(name)
+            found = self._read(name)
             if found is not None:
                 break
             behind.append(name)
@@ -67,7 +72,7 @@ class FileReferences:
         for name in behind:
             oid = packed.find(name)
             if oid is not None:
-                return oid
+                return self._found_packed(name, oid)
         if found is None or (found.target is None and found.oid is not None):
             return found and found.oid
         # Symbolic or broken: the slow way knows what to do, and goes on behind it.
@@ -122,10 +127,16 @@ class FileReferences:
     def _found(self, names: list[bytes]) -> list[Reference]:
         return [found for name in names if (found := self.lookup(name)) is not None]
 
+    def _read(self, name: bytes) -> LooseReference | None:
+        return self._loose.read(name)
+
+    def _found_packed(self, name: bytes, oid: str) -> str:  # noqa: ARG002 - for those who remember it
+        return oid
+
     def _followed(self, name: bytes) -> tuple[str | None, bytes]:
         """The value at the end of the chain that begins with `name`, and the chain's last name."""
         for _ in range(_DEEPEST_SYMREF):
-            loose = self._loose.read(name)
+            loose = self._read(name)
             if loose is None:
                 return self._packed.current().find(name), name
             if loose.target is None:
@@ -144,6 +155,31 @@ class FileReferences:
         if not is_safe_name(name):
             return None
         return self._followed(name)[0] if loose.target is not None else loose.oid
+
+
+class SteadyReferences(FileReferences):
+    """The references as a call sees them that changes none: what it has found it does not look for again.
+
+    Each is in a state that it had at some time since the call began.
+    """
+
+    def __init__(self, loose: LooseReferences, packed: PackedFile, folder: Stamp) -> None:
+        self._loose = loose
+        self._packed = packed
+        self._folder = folder
+        self._seen: dict[bytes, LooseReference] = {}
+
+    def _read(self, name: bytes) -> LooseReference | None:
+        found = self._seen.get(name)
+        if found is None:
+            found = self._loose.read(name, self._folder)
+            if found is not None:
+                self._seen[name] = found
+        return found
+
+    def _found_packed(self, name: bytes, oid: str) -> str:
+        self._seen[name] = LooseReference(oid, None)
+        return oid
 
 
 def _beyond(names: list[bytes], after: bytes, *, descending: bool) -> list[bytes]:

@@ -20,7 +20,7 @@ _KEPT_BYTES = 4096
 @service.rpc(revision("revision"))
 async def find_commit(call: Call, request: FindCommitRequest) -> FindCommitResponse:
     """The commit that `revision` names, or an empty response when it names none."""
-    reader = call.repository.reader()
+    reader = call.repository.reader(steady=True)
     found = await reader.read(request.revision + b"^{commit}")
     if found is None:
         return FindCommitResponse()

@@ -36,6 +36,12 @@ class Changes:
     def shadow(self) -> None:
         self.repo.ref("refs/tags/main", self._any())
 
+    def shadow_in_folder(self) -> None:
+        self.repo.git("update-ref", "main", self._any())
+
+    def delete_in_folder(self) -> None:
+        Path(self.repo.path, "main").unlink(missing_ok=True)
+
     def delete(self) -> None:
         self.repo.git(
             "update-ref", "-d", random.choice(["refs/tags/main", "refs/heads/other", "refs/tags/v1"])
@@ -82,14 +88,16 @@ async def test_every_change_between_two_calls_is_seen(storages: Storages, sha1: 
         if number % 4 == 0:
             settle_all(sha1.path)
             await seen(storages)
+            await seen(storages, steady=True)
         random.choice(kinds)()
         expected = [printed(sha1, name) for name in NAMES]
 
+        assert await seen(storages, steady=True) == expected
         assert await seen(storages) == expected
 
 
-async def seen(storages: Storages) -> list[str | None]:
-    reader = storages.repository("default", "repo.git").reader()
+async def seen(storages: Storages, *, steady: bool = False) -> list[str | None]:
+    reader = storages.repository("default", "repo.git").reader(steady=steady)
     commits = [await reader.read(name.encode() + b"^{commit}") for name in NAMES]
     return [commit and commit.oid for commit in commits]
 
@@ -99,8 +107,9 @@ def printed(repo: Repo, name: str) -> str | None:
     return None if " " in found else found
 
 
+@pytest.mark.parametrize("steady", [False, True])
 async def test_a_reference_never_goes_back_while_git_updates_and_packs_it(
-    storages: Storages, sha1: Repo
+    storages: Storages, sha1: Repo, steady: bool
 ) -> None:
     oids = sha1.history(60)
     done: list[str] = []
@@ -115,7 +124,7 @@ async def test_a_reference_never_goes_back_while_git_updates_and_packs_it(
     with running(updates) as thread:
         while thread.is_alive():
             least = len(done)
-            found = await storages.repository("default", "repo.git").reader().resolve(b"main")
+            found = await storages.repository("default", "repo.git").reader(steady=steady).resolve(b"main")
             assert least == 0 or oids.index(found or "") >= least - 1
 
 

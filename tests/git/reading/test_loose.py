@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gitaly_py.git.reading.loose import LooseReference, LooseReferences
+from gitaly_py.git.reading.stamps import stamp
 from tests.support.repositories import Repo
 from tests.support.stamps import settle, unsettle
 
@@ -114,3 +115,30 @@ def test_a_target_that_breaks_the_rules_of_names_breaks_the_reference(
     Path(sha1.path, "HEAD").write_text("ref: refs/heads/../../config\n")
 
     assert loose.read(b"HEAD") == LooseReference(None, None)
+
+
+def test_a_file_that_comes_into_the_folder_is_seen_when_the_folder_is_another(
+    sha1: Repo, loose: LooseReferences, oids: list[str]
+) -> None:
+    settle(sha1.path)
+    before = stamp(sha1.path)
+    assert loose.read(b"main", before) is None
+    assert loose.read(b"main", before) is None
+
+    Path(sha1.path, "main").write_text(oids[0] + "\n")
+
+    assert stamp(sha1.path) != before
+    assert loose.read(b"main", stamp(sha1.path)) == LooseReference(oids[0], None)
+
+
+def test_what_a_link_in_the_folder_leads_to_is_seen_at_once(
+    sha1: Repo, loose: LooseReferences, oids: list[str], tmp_path: Path
+) -> None:
+    Path(sha1.path, "main").symlink_to(tmp_path / "elsewhere")
+    settle(sha1.path)
+    folder = stamp(sha1.path)
+    assert loose.read(b"main", folder) is None
+
+    (tmp_path / "elsewhere").write_text(oids[0] + "\n")
+
+    assert loose.read(b"main", folder) == LooseReference(oids[0], None)

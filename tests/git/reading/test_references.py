@@ -12,7 +12,9 @@ import pytest
 from gitaly_py.git.reading.errors import HeadUnreadable
 from gitaly_py.git.reading.interface import Head, Reader, Reference
 from gitaly_py.git.reading.refs import FileReferences
+from gitaly_py.git.reading.stamps import stamp
 from tests.support.repositories import Repo
+from tests.support.stamps import settle
 
 
 def write(repo: Repo, name: str | bytes, text: str | bytes) -> None:
@@ -284,3 +286,37 @@ async def test_a_reference_to_a_missing_object_is_listed(reader: Reader, repo: R
     assert await listed(reader) == {b"refs/heads/gone": missing}
     assert (await reader.reference(b"refs/heads/gone")).oid == missing
     assert await reader.info(b"gone") is None
+
+
+async def test_what_a_call_has_found_it_does_not_look_for_again(sha1: Repo) -> None:
+    oids = sha1.history(2, "refs/heads/main")
+    settle(sha1.path)
+    folder = stamp(sha1.path)
+    assert folder is not None
+    references = FileReferences(sha1.path, 40)
+    steady = references.steady(folder)
+    assert steady.first([b"refs/heads/main"]) == oids[1]
+
+    sha1.ref("refs/heads/main", oids[0])
+    sha1.ref("refs/heads/other", oids[0])
+
+    assert await steady.head() == Head(b"refs/heads/main", oids[1])
+    assert await steady.reference(b"refs/heads/other") == Reference(b"refs/heads/other", oids[0], None)
+    assert references.steady(folder).first([b"refs/heads/main"]) == oids[0], "that is another call"
+
+
+async def test_a_packed_value_is_found_once_a_call_and_is_that_of_the_name(sha1: Repo) -> None:
+    oids = sha1.history(2, "refs/heads/main")
+    sha1.git("pack-refs", "--all")
+    settle(sha1.path)
+    folder = stamp(sha1.path)
+    assert folder is not None
+    steady = FileReferences(sha1.path, 40).steady(folder)
+    assert steady.first([b"HEAD"]) == oids[1]
+    assert await steady.head() == Head(b"refs/heads/main", oids[1])
+    assert steady.first([b"refs/main", b"refs/heads/main"]) == oids[1]
+
+    os.unlink(f"{sha1.path}/packed-refs")
+
+    assert await steady.head() == Head(b"refs/heads/main", oids[1])
+    assert await steady.reference(b"refs/heads/main") == Reference(b"refs/heads/main", oids[1], None)

@@ -14,6 +14,7 @@ from gitaly_py.hooks.smudge import LfsSmudge
 from gitaly_py.interceptors import steps
 from gitaly_py.interceptors.access_log import LoggedMethods
 from gitaly_py.interceptors.authentication import Tokens
+from gitaly_py.interceptors.limits import RpcLimits
 from gitaly_py.interceptors.server_metrics import register
 from gitaly_py.packs.advertising.advertiser import Advertiser
 from gitaly_py.packs.cache import Packs
@@ -72,6 +73,7 @@ class Worker:
             steps=steps(
                 Tokens(config.auth.secret.encode(), config.auth.transitioning),
                 LoggedMethods.from_environment(),
+                RpcLimits(config.concurrency),
             ),
             resolve=resolve,
             codes=CODES,

@@ -7,17 +7,28 @@ from gitaly_py.interceptors.authentication import Authentication, Tokens
 from gitaly_py.interceptors.client_requests import ClientRequests
 from gitaly_py.interceptors.correlation import Correlation
 from gitaly_py.interceptors.cost import Cost
+from gitaly_py.interceptors.limits import RpcLimits
 from gitaly_py.interceptors.server_metrics import ServerMetrics
-from gitaly_py.rpc.steps import Steps
+from gitaly_py.rpc.methods import Method
+from gitaly_py.rpc.steps import StepFactory, Steps
 
 
-def steps(tokens: Tokens, logged: LoggedMethods) -> Steps:
+def steps(tokens: Tokens, logged: LoggedMethods, limits: RpcLimits) -> Steps:
     """Everything around a handler, outermost first.
 
-    tokens: which tokens are accepted; logged: which methods get an access log line.
+    tokens: which tokens are accepted; logged: which methods get an access log line; limits: of RPCs.
     """
+
+    def handling(method: Method) -> tuple[StepFactory, ...]:
+        limited = limits.of(method)
+        if limited is None:
+            return (Cost,)
+        # A refused stream still tells what it has cost.
+        is_stream = method.client_streaming or method.server_streaming
+        return (Cost, limited) if is_stream else (limited, Cost)
+
     return Steps(
         reporters=(Correlation, AccessLog.of(logged), ClientRequests, ServerMetrics),
         admission=(Authentication.by(tokens),),
-        handling=(Cost,),
+        handling=handling,
     )

@@ -10,8 +10,9 @@ from contextlib import asynccontextmanager
 from gitaly_py.config.limits import Limit, PackObjectsLimiting
 from gitaly_py.limits.clock import LOOP, Clock
 from gitaly_py.limits.limiter import Limiter
-from gitaly_py.limits.monitor import Monitor
-from gitaly_py.telemetry import fields, metrics
+from gitaly_py.limits.report import Report
+from gitaly_py.limits.settings import limiter
+from gitaly_py.telemetry import metrics
 
 _HOST_AND_PORT = re.compile(r"\[([^]]*)\]:[0-9]*|([^:]*):[0-9]*")
 
@@ -36,12 +37,12 @@ class PackLimits:
         address, the loopback's) is not limited. authenticated: whether the user has a name.
         Raises QueueFull, QueueTimeout.
         """
-        limiter = self._authenticated if authenticated else self._unauthenticated
+        limits = self._authenticated if authenticated else self._unauthenticated
         key = limiting_key(remote_ip)
-        if limiter is None or key is None:
+        if limits is None or key is None:
             yield
             return
-        with await limiter.acquire(key):
+        with await limits.acquire(key):
             yield
 
 
@@ -61,57 +62,12 @@ def limiting_key(remote_ip: str) -> str | None:
 
 
 def _limiter(settings: Limit, caller: str, clock: Clock) -> Limiter | None:
-    limit = settings.initial_limit if settings.adaptive else settings.limit
-    if limit <= 0:
-        return None
-    wait = settings.max_queue_wait.seconds if settings.max_queue_wait > 0 else None
-    return Limiter(
-        limit, max_queue=settings.max_queue_size, max_wait=wait, monitor=_Report(caller), clock=clock
+    """caller: value of the label `auth`."""
+    report = Report(
+        "pack-objects",
+        queued=metrics.pack_objects_queued.labels(caller),
+        in_progress=metrics.pack_objects_in_progress.labels(caller),
+        seconds=metrics.pack_objects_acquiring_seconds.labels(caller),
+        dropped=lambda reason: metrics.pack_objects_dropped.labels(caller, reason).inc(),
     )
-
-
-class _Report(Monitor):
-    """Metrics, and log fields of the call that wants the pack. caller: value of the label `auth`."""
-
-    def __init__(self, caller: str) -> None:
-        self._caller = caller
-        self._queued = metrics.pack_objects_queued.labels(caller)
-        self._in_progress = metrics.pack_objects_in_progress.labels(caller)
-        self._seconds = metrics.pack_objects_acquiring_seconds.labels(caller)
-
-    def queued(self, key: str, waiting: int) -> None:
-        """See Monitor."""
-        self._queued.inc()
-        _put_place(key, waiting)
-
-    def dequeued(self) -> None:
-        """See Monitor."""
-        self._queued.dec()
-
-    def entered(self, running: int, seconds: float) -> None:
-        """See Monitor."""
-        self._in_progress.inc()
-        self._seconds.observe(seconds)
-        _put_outcome(running, seconds)
-
-    def exited(self) -> None:
-        """See Monitor."""
-        self._in_progress.dec()
-
-    def dropped(self, key: str, waiting: int, running: int, seconds: float, reason: str) -> None:
-        """See Monitor."""
-        metrics.pack_objects_dropped.labels(self._caller, reason).inc()
-        _put_place(key, waiting)
-        _put_outcome(running, seconds)
-        fields.put("limit.concurrency_dropped", reason)
-
-
-def _put_place(key: str, waiting: int) -> None:
-    fields.put("limit.limiting_type", "pack-objects")
-    fields.put("limit.limiting_key", key)
-    fields.put("limit.concurrency_queue_length", waiting)
-
-
-def _put_outcome(running: int, seconds: float) -> None:
-    fields.put("limit.concurrency_queue_ms", round(seconds * 1000))
-    fields.put("limit.concurrency_in_progress", running)
+    return limiter(settings, report, clock=clock)

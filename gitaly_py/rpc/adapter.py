@@ -52,6 +52,7 @@ class Frame(Generic[AppT, RepositoryT]):
         self._codes = codes
         self._ended: list[list[Reporter]] = []
         self.rpcs: dict[str, Rpc] = {path: rpc for service in services for path, rpc in service.rpcs.items()}
+        self._handling = {path: steps.handling(rpc.method) for path, rpc in self.rpcs.items()}
 
     async def serve(self, rpc: Rpc, exchange: Exchange) -> Outcome:
         """Serves one call to its end.
@@ -102,7 +103,7 @@ class Frame(Generic[AppT, RepositoryT]):
         call.first = await _receive(call, exchange)
         if call.first is not None:
             call.target = rpc.method.target_of(call.first)
-        async with Within(self._steps.handling, call):
+        async with Within(self._handling[rpc.method.path], call):
             if call.first is None:
                 raise Internal(rpc.no_request)
             self._admit(rpc, call, call.first)

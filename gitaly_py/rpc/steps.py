@@ -7,12 +7,13 @@ Both are small classes with one instance a call.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol
 
 from gitaly_py.rpc.call import Call
+from gitaly_py.rpc.methods import Method
 
 
 class Reporter(Protocol):
@@ -43,12 +44,12 @@ class StepFactory(Protocol):
 class Steps:
     """The order of everything around a handler, outermost first.
 
-    admission: before anything of the request is read; handling: once the first message is there.
+    admission: before anything of the request is read; handling: of a method, once the first message is there.
     """
 
     reporters: tuple[ReporterFactory, ...] = ()
     admission: tuple[StepFactory, ...] = ()
-    handling: tuple[StepFactory, ...] = ()
+    handling: Callable[[Method], tuple[StepFactory, ...]] = lambda _: ()
 
 
 class Within:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
-from typing import Final
 
+from gitaly_py.interceptors.limits import is_authenticated
 from gitaly_py.packs.request import PackRequest
 from gitaly_py.services.app import Call
-
-_LIMIT_UNAUTHENTICATED: Final = "gitaly-feature-limit-unauthenticated"
 
 
 def pack_request(call: Call, args: Iterable[str], stdin: bytes, generation: int) -> PackRequest:
@@ -20,11 +18,5 @@ def pack_request(call: Call, args: Iterable[str], stdin: bytes, generation: int)
 
 
 def pack_admission(call: Call, remote_ip: str) -> AbstractAsyncContextManager[object]:
-    """What has to be entered to make a pack for `remote_ip`. Raises LimitReached when it is.
-
-    A user has signed in who comes with a name, be it an empty one (daemon.md 3).
-    """
-    metadata = call.metadata
-    told_apart = metadata.first(_LIMIT_UNAUTHENTICATED, "true") == "true"
-    authenticated = bool(metadata.all("username")) or not told_apart
-    return call.app.pack_limits.admission(remote_ip, authenticated=authenticated)
+    """What has to be entered to make a pack for `remote_ip`. Raises LimitReached when it is."""
+    return call.app.pack_limits.admission(remote_ip, authenticated=is_authenticated(call))

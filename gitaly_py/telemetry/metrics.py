@@ -190,6 +190,23 @@ streamcache_sendfile_bytes = counter(
     "gitaly_streamcache_sendfile_bytes_total", "Bytes that the kernel moved from files to clients."
 )
 
+# limits of RPCs
+_LIMITED_RPC = ("system", "grpc_service", "grpc_method")
+concurrency_limiting_acquiring_seconds = latency_histogram(
+    "gitaly_concurrency_limiting_acquiring_seconds", "Time until a limit let a call go on.", _LIMITED_RPC
+)
+concurrency_limiting_in_progress = gauge(
+    "gitaly_concurrency_limiting_in_progress", "Calls that run under a limit.", _LIMITED_RPC
+)
+concurrency_limiting_queued = gauge(
+    "gitaly_concurrency_limiting_queued", "Calls that a limit lets wait.", _LIMITED_RPC
+)
+requests_dropped = counter(
+    "gitaly_requests_dropped_total",
+    "Calls that a limit refused.",
+    (*_LIMITED_RPC, "reason", "authenticated"),
+)
+
 # limit of pack generation
 _PACK_CALLER = ("auth",)
 pack_objects_acquiring_seconds = latency_histogram(

@@ -199,7 +199,7 @@ async def test_on_a_hang_up_the_handler_ends_before_the_steps_around_it() -> Non
         finally:
             order.append("handler closed")
 
-    frame = frame_of(service, steps=Steps(reporters=(Report,), handling=(Around,)))
+    frame = frame_of(service, steps=Steps(reporters=(Report,), handling=lambda _: (Around,)))
     exchange = HandMadeExchange([ListCommitsRequest(repository=REPOSITORY)])
     exchange.reading.clear()
     serving = asyncio.get_running_loop().create_task(

@@ -1,0 +1,91 @@
+"""Lets so many calls of an RPC run at a time for one repository (daemon.md 5.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from types import TracebackType
+from typing import Any, Final
+
+from gitaly_py.config.limits import Concurrency
+from gitaly_py.limits.errors import LimitReached
+from gitaly_py.limits.limiter import Limiter, Slot
+from gitaly_py.limits.report import Report
+from gitaly_py.limits.settings import limiter
+from gitaly_py.rpc.call import Call
+from gitaly_py.rpc.methods import Method
+from gitaly_py.rpc.steps import StepFactory
+from gitaly_py.telemetry import fields, metrics
+
+SWITCH: Final = "gitaly-feature-limit-unauthenticated"
+"""A caller may switch the limits of callers without a name off."""
+
+_SYSTEM: Final = "gitaly"
+
+_DEFAULTS: Final = (Concurrency(rpc="/gitaly.RepositoryService/ReplicateRepository", max_concurrency=1),)
+"""A repository is replicated once at a time: there is no use in doing it twice."""
+
+
+class RpcLimits:
+    """The limiters of `[[concurrency]]`; of several entries for an RPC the last one counts."""
+
+    def __init__(self, entries: Sequence[Concurrency]) -> None:
+        self._entries = {entry.rpc: entry for entry in (*_DEFAULTS, *entries)}
+
+    def of(self, method: Method) -> StepFactory | None:
+        """The step that limits a method, None for one without a limit."""
+        entry = self._entries.get(method.path)
+        if entry is None:
+            return None
+        named = limiter(entry, _report(method, authenticated=True))
+        nameless = named
+        if entry.unauthenticated is not None and entry.unauthenticated.is_set:
+            nameless = limiter(entry.unauthenticated, _report(method, authenticated=False))
+        return None if named is nameless is None else partial(Limited, named, nameless)
+
+
+class Limited:
+    """Holds a slot while the call runs. Calls without a repository are not limited.
+
+    named, nameless: the limiters of callers with and without a user name, None where there is none.
+    """
+
+    __slots__ = ("_call", "_limiter", "_slot")
+
+    def __init__(self, named: Limiter | None, nameless: Limiter | None, call: Call[Any, Any]) -> None:
+        self._call = call
+        self._limiter = named if is_authenticated(call) else nameless
+        self._slot: Slot | None = None
+
+    async def __aenter__(self) -> None:
+        key = "" if self._call.target is None else self._call.target.relative_path
+        if self._limiter is not None and key:
+            try:
+                self._slot = await self._limiter.acquire(key)
+            except LimitReached:
+                fields.put("limit.authenticated", "true" if is_authenticated(self._call) else "false")
+                raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._slot is not None:
+            self._slot.release()
+
+
+def is_authenticated(call: Call[Any, Any]) -> bool:
+    """Whether a call has a user's name, be it an empty one, or is not told apart from those that have."""
+    metadata = call.metadata
+    return bool(metadata.all("username")) or metadata.first(SWITCH, "true") != "true"
+
+
+def _report(method: Method, *, authenticated: bool) -> Report:
+    labels = (_SYSTEM, method.service, method.name)
+    caller = "true" if authenticated else "false"
+    return Report(
+        "per-rpc",
+        queued=metrics.concurrency_limiting_queued.labels(*labels),
+        in_progress=metrics.concurrency_limiting_in_progress.labels(*labels),
+        seconds=metrics.concurrency_limiting_acquiring_seconds.labels(*labels),
+        dropped=lambda reason: metrics.requests_dropped.labels(*labels, reason, caller).inc(),
+    )

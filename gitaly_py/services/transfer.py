@@ -124,17 +124,16 @@ class Feeding:
             stdin.close()
             self._ended.set()
 
-    async def drained(self) -> None:
-        """Waits until the client has sent everything, or sends nothing for a while.
+    async def drained(self, idle: float = _IDLE_SECONDS) -> None:
+        """Waits until the client has sent everything, or has sent nothing for `idle` seconds.
 
-        Some clients lose an answer that is complete before their request is. Over SSH, requests stay open
-        until the answer ends: this is for HTTP only.
+        Some clients lose an answer that is complete while they still send.
         """
         pieces = -1
         while not self._ended.is_set() and pieces < self._pieces:
             pieces = self._pieces
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), _IDLE_SECONDS)
+                await asyncio.wait_for(self._ended.wait(), idle)
 
 
 @asynccontextmanager

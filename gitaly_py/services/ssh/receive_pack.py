@@ -15,6 +15,9 @@ from gitaly_py.services.ssh.service import SSH, service
 from gitaly_py.services.starting import receive_pack
 from gitaly_py.services.transfer import sent_in, tidying
 
+_DRAIN_SECONDS = 0.1
+"""A client that has heard git's report ends its request; one that has not noticed the end still sends."""
+
 
 @service.rpc(
     early(some("gl_id", otherwise="empty GlId")),
@@ -29,7 +32,7 @@ async def ssh_receive_pack(
 
     async def work() -> None:
         async with receive_pack(call, SSH, first) as process, tidying(process):
-            await run(process, sent_in(requests, "stdin"), output)
+            await run(process, sent_in(requests, "stdin"), output, drain=_DRAIN_SECONDS)
         try:
             judge(ending_of(output, process), "user canceled the push")
         except (GitFailed, HungUp) as error:

@@ -41,13 +41,18 @@ class HungUp(Cancelled):
         self.status = status
 
 
-async def run(process: Process, source: Input, output: Output, *observers: Observer) -> None:
+async def run(
+    process: Process, source: Input, output: Output, *observers: Observer, drain: float = 0.0
+) -> None:
     """Gives git its input and takes its output until it has ended, whether or not the input has.
 
-    Raises the RpcError of a request message that could not be taken.
+    drain: seconds to wait for a client that still sends. Raises the RpcError of a request message that could
+    not be taken.
     """
-    async with fed(process, source, *observers):
+    async with fed(process, source, *observers) as feeding:
         await output.take(process)
+        if drain:
+            await feeding.drained(drain)
 
 
 DONE = (Kind.DATA, b"done\n")

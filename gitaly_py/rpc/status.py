@@ -11,9 +11,9 @@ Since context is a prefix and never a new exception, the innermost code wins by 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any, ClassVar
 
 from google.protobuf.message import Message
@@ -141,22 +141,38 @@ class _Context:
 _ATTRIBUTE = "_rpc_context"
 
 
-@contextmanager
-def during(what: str, *details: Message, undecided: StatusCode | None = None) -> Iterator[None]:
+class During:
+    """See `during`. A class, since every call enters several, and a generator costs more than what it guards."""
+
+    __slots__ = ("_details", "_undecided", "_what")
+
+    def __init__(self, what: str, details: tuple[Message, ...], undecided: StatusCode | None) -> None:
+        self._what = what
+        self._details = details
+        self._undecided = undecided
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not isinstance(error, Exception):
+            return
+        context = _context(error)
+        if self._what:
+            context.prefix = f"{self._what}: {context.prefix}"
+        leave_undecided(error, self._undecided)
+        context.details = (*self._details, *context.details)
+
+
+def during(what: str, *details: Message, undecided: StatusCode | None = None) -> During:
     """Prefixes `what: ` to an error that passes; its class, hence its code, and its details stay.
 
     undecided: the code of an error that has none of its own (the innermost such choice wins).
     details: added in front of the error's own.
     """
-    try:
-        yield
-    except Exception as error:
-        context = _context(error)
-        if what:
-            context.prefix = f"{what}: {context.prefix}"
-        leave_undecided(error, undecided)
-        context.details = (*details, *context.details)
-        raise
+    return During(what, details, undecided)
 
 
 def leave_undecided(error: BaseException, code: StatusCode | None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 import struct
 from collections.abc import Mapping, Sequence
@@ -95,8 +94,9 @@ class Sidechannel:
 
     def discard_input(self) -> None:
         """Throws away what the client still sends, so that a client that only writes gets through."""
-        self._input_over = True
-        self._stream.discard()
+        if not self._input_over:
+            self._input_over = True
+            self._stream.discard()
 
     def close(self) -> None:
         """Ends our data (FIN), and throws away what the client still sends. May be called again."""
@@ -149,17 +149,18 @@ async def _confirmed(session: Driver, number: int) -> Stream:
         stream = await session.open()
     except TransportError as error:
         raise OpenFailed(f"open stream: {error}", retryable=True) from error
-    with contextlib.ExitStack() as undo:
-        undo.callback(stream.close)
-        undo.callback(stream.discard)
+    try:
         try:
-            await stream.write(MAGIC + ID.pack(number))
+            await stream.write_soon(MAGIC + ID.pack(number))
         except TransportError as error:
             raise OpenFailed(f"write stream id: {error}", retryable=True) from error
         answer = await _answer(stream)
         if answer != CONFIRMATION:
             raise OpenFailed(f"expected ok, got {quote(answer)}", retryable=False)
-        undo.pop_all()
+    except BaseException:
+        stream.discard()
+        stream.close()
+        raise
     return stream
 
 

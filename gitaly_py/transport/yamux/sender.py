@@ -88,8 +88,12 @@ class Sender:
 
     def send(self) -> None:
         """Sends what there is, as far as the wire takes it; the rest follows when it takes more."""
-        if not (self._busy or self._blocked or self._stopped):
+        if self._busy or self._blocked or self._stopped:
+            return
+        if self._ready or self._frame is not None or self._session.frames_to_send:
             self._run()
+        else:
+            self._on_idle()
 
     def stop(self) -> None:
         """Forgets everything; nothing is sent any more."""

@@ -41,7 +41,8 @@ class Side(enum.Enum):
     SERVER = 2
 
 
-class State(enum.Enum):
+# Numbers, whose hash is C: members of a plain Enum, which hash in Python, are dear in TRANSITIONS.
+class State(enum.IntEnum):
     """How far a stream is closed."""
 
     OPEN = enum.auto()
@@ -50,7 +51,7 @@ class State(enum.Enum):
     CLOSED = enum.auto()
 
 
-class Step(enum.Enum):
+class Step(enum.IntEnum):
     """What moves a stream from state to state."""
 
     SEND_FIN = enum.auto()

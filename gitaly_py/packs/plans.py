@@ -7,9 +7,8 @@ matter, since a pack for given wants and haves stays right.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -23,8 +22,8 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 MAX_PLAN_BYTES: Final = 1024 * 1024
 """Larger plans are not kept."""
 
-_OVERHEAD: Final = 1000
-"""Bytes of a plan beside its contents, roughly."""
+_OVERHEAD: Final = 1500
+"""Bytes of a plan beside its contents, its key included, roughly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +46,6 @@ class Plan:
         return len(self.prefix) + pack + len(self.stderr) + _OVERHEAD
 
 
-def plan_key(*parts: bytes) -> bytes:
-    """A short name for everything that an answer depends on."""
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(b"%d:" % len(part))
-        digest.update(part)
-    return digest.digest()
-
-
 class Making:
     """A plan on its way; whoever waits for it gets what `keep` is given, or nothing."""
 
@@ -69,13 +59,16 @@ class Making:
 
 
 class Plans:
-    """Keeps plans in memory, those used last. max_bytes: of all of them."""
+    """Keeps plans in memory, those used last. max_bytes: of all of them.
+
+    A key is short, and stands for everything that an answer depends on.
+    """
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._max_bytes = max_bytes
-        self._kept: OrderedDict[bytes, Plan] = OrderedDict()
+        self._kept: OrderedDict[Hashable, Plan] = OrderedDict()
         self._size = 0
-        self._making: dict[bytes, Making] = {}
+        self._making: dict[Hashable, Making] = {}
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -85,7 +78,7 @@ class Plans:
         """Bytes of memory in use, roughly."""
         return self._size
 
-    async def lookup(self, key: bytes) -> Plan | None:
+    async def lookup(self, key: Hashable) -> Plan | None:
         """The plan of that name; waits once for one that is being made."""
         making = self._making.get(key)
         found = self._kept.get(key)
@@ -98,7 +91,7 @@ class Plans:
         return found
 
     @contextmanager
-    def making(self, key: bytes) -> Iterator[Making]:
+    def making(self, key: Hashable) -> Iterator[Making]:
         """Lets others wait for a plan that is made in the block; what is kept is there at its end."""
         making = Making()
         first = self._making.setdefault(key, making) is making
@@ -111,7 +104,7 @@ class Plans:
             if not making.made.done():
                 making.made.set_result(None)
 
-    def _keep(self, key: bytes, plan: Plan | None) -> None:
+    def _keep(self, key: Hashable, plan: Plan | None) -> None:
         if plan is None or plan.size > MAX_PLAN_BYTES:
             return
         self._drop(key)
@@ -120,7 +113,7 @@ class Plans:
         while self._size > self._max_bytes:
             self._drop(next(iter(self._kept)))
 
-    def _drop(self, key: bytes) -> None:
+    def _drop(self, key: Hashable) -> None:
         plan = self._kept.pop(key, None)
         if plan is not None:
             self._size -= plan.size

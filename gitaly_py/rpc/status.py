@@ -142,7 +142,7 @@ _ATTRIBUTE = "_rpc_context"
 
 
 class During:
-    """See `during`. A class, since every call enters several, and a generator costs more than what it guards."""
+    """See `during`. A class, since calls enter several, and a generator costs more than what it guards."""
 
     __slots__ = ("_details", "_undecided", "_what")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from gitaly_py.git.wire.errors import WireError
-from gitaly_py.git.wire.fetch_request import FetchRequest
 from gitaly_py.git.wire.negotiation import Negotiation, NegotiationParser
 from gitaly_py.pb.packfile_pb2 import PackfileNegotiationStatistics
 from gitaly_py.telemetry import fields, metrics
@@ -31,13 +30,6 @@ class Watched:
             return
         try:
             self._parser.receive(data)
-        except WireError:
-            self.malformed = True
-
-    def count(self, request: FetchRequest) -> None:
-        """Takes a whole request instead."""
-        try:
-            self._parser.count(request.packets)
         except WireError:
             self.malformed = True
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
-from gitaly_py.packs.plans import MAX_PLAN_BYTES, Plan, Plans, plan_key
+from gitaly_py.packs.plans import MAX_PLAN_BYTES, Plan, Plans
 
 
 def kept(plans: Plans, key: bytes, plan: Plan) -> None:
@@ -77,7 +77,3 @@ async def test_a_very_long_plan_is_not_kept() -> None:
     await asyncio.sleep(0)
     assert await plans.lookup(b"key") is None
     assert plans.size == 0
-
-
-def test_keys_know_where_their_parts_end() -> None:
-    assert plan_key(b"ab", b"c") != plan_key(b"a", b"bc")

@@ -6,20 +6,26 @@ state, ends with `done`, with the flush behind its haves, or with the client's d
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
-from gitaly_py.git.wire.errors import MalformedPacket
-from gitaly_py.git.wire.pktline import Incomplete, Kind, Packet, decode, encode
+from gitaly_py.git.wire.errors import MalformedPacket, WireError
+from gitaly_py.git.wire.negotiation import Negotiation, NegotiationParser
+from gitaly_py.git.wire.pktline import FLUSH, Incomplete, Kind, Packet, decode, encode
 
 FETCH: Final = b"fetch"
 LS_REFS: Final = b"ls-refs"
 
 _CHATTER: Final = re.compile(rb"(?:^| )(?:agent|session-id)=\S*")
 """Says who asks, and changes nothing about the answer."""
+
+_SHORT: Final = 4096
+"""Bytes of the longest request that is remembered."""
+_REMEMBERED: Final = 256
 
 _DEPENDS_ON_REFERENCES: Final = (b"deepen-not ", b"want-ref ")
 
@@ -35,7 +41,7 @@ class FetchRequest:
     version: int
     packets: tuple[Packet, ...] = field(repr=False)
 
-    @property
+    @cached_property
     def command(self) -> bytes:
         """The command of version 2; older clients can only fetch."""
         if self.version < 2:
@@ -43,14 +49,14 @@ class FetchRequest:
         first = self._lines[0] if self._lines else b""
         return first.removeprefix(b"command=") if first.startswith(b"command=") else b""
 
-    @property
+    @cached_property
     def side_band(self) -> bool:
         """Whether the pack, and nothing but it, comes in large side-band packets."""
         if self.version < 2:
             return b"side-band-64k" in self._capabilities
         return not any(line == b"sideband-all" or line.startswith(b"packfile-uris ") for line in self._lines)
 
-    @property
+    @cached_property
     def depends_on_references(self) -> bool:
         """Whether the answer follows from what references say, and not from objects alone."""
         return any(line.startswith(_DEPENDS_ON_REFERENCES) for line in self._lines)
@@ -64,6 +70,21 @@ class FetchRequest:
     def essence(self) -> bytes:
         """What the answer depends on: the request without the client's name for itself."""
         return b"".join(self._essential())
+
+    @cached_property
+    def digest(self) -> bytes:
+        """A short name of its essence."""
+        return hashlib.sha256(self.essence).digest()
+
+    @cached_property
+    def negotiation(self) -> Negotiation:
+        """What it asks for, not to be changed; all zero when it can't be parsed."""
+        parser = NegotiationParser()
+        try:
+            parser.count(self.packets)
+        except WireError:
+            return Negotiation()
+        return parser.counted
 
     def _essential(self) -> Iterator[bytes]:
         before = 0
@@ -109,7 +130,14 @@ class RequestReader:
 
     def receive(self, data: bytes = b"") -> FetchRequest | None:
         """The next request, if `data` completes one; call again, without data, for those behind it."""
+        if data and not self._data and _may_be_known(data, self._version):
+            request = _known(data)
+            if request is not None:
+                return request
         self._data += data
+        return self._next()
+
+    def _next(self) -> FetchRequest | None:
         while not self.malformed:
             try:
                 packet = decode(self._data, self._offset)
@@ -142,3 +170,19 @@ class RequestReader:
         self._offset = 0
         self._packets = []
         return request
+
+    @classmethod
+    def only(cls, data: bytes) -> FetchRequest | None:
+        """The request of version 2 that `data` is; None when it is more or less than one."""
+        reader = cls(2)
+        reader._data += data
+        request = reader._next()
+        return None if reader._data else request
+
+
+def _may_be_known(data: bytes, version: int) -> bool:
+    return version >= 2 and len(data) <= _SHORT and data.endswith(FLUSH)
+
+
+_known = lru_cache(_REMEMBERED)(RequestReader.only)
+"""Clients that fetch the same send the same, of which everything is known once one of them was heard."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Hashable
 from typing import Any, Final
 
 from gitaly_py.git.process import Process, Stderr
 from gitaly_py.git.reading.stamps import stamp
 from gitaly_py.git.wire.fetch_request import FetchRequest
 from gitaly_py.packs.advertising.configuration import is_default
-from gitaly_py.packs.plans import MAX_PLAN_BYTES, Plan, plan_key
+from gitaly_py.packs.plans import MAX_PLAN_BYTES, Plan
 from gitaly_py.packs.takeover import Expected
 from gitaly_py.services.fetching.fetch import STATELESS, Fetch
 from gitaly_py.telemetry import metrics
@@ -36,7 +37,7 @@ async def planned(fetch: Fetch, request: FetchRequest) -> Plan:
         return plan
 
 
-def _key(fetch: Fetch, request: FetchRequest) -> bytes | None:
+def _key(fetch: Fetch, request: FetchRequest) -> Hashable | None:
     """Names everything the answer depends on; None where that is more than is looked at here."""
     repository = fetch.call.repository
     git = repository.git
@@ -44,14 +45,14 @@ def _key(fetch: Fetch, request: FetchRequest) -> bytes | None:
         return None
     if not is_default(fetch.config):
         return None
-    state = (
+    return (
         repository.path,
         fetch.generation,
         stamp(f"{repository.path}/config"),
         stamp(f"{repository.path}/shallow"),
-        fetch.version,
+        request.version,
+        request.digest,
     )
-    return plan_key(repr(state).encode("utf-8", "surrogatepass"), request.essence)
 
 
 def _is_lasting(plan: Plan, request: FetchRequest) -> bool:

@@ -120,6 +120,7 @@ class _Body:
     def __init__(self) -> None:
         self._sha = hashlib.sha1(usedforsecurity=False)
         self._watched = Watched()
+        self._request: FetchRequest | None = None
         self._begun = b""
 
     async def collected(self, source: Input, version: int) -> FetchRequest | None:
@@ -135,9 +136,8 @@ class _Body:
                 break
         else:
             request = reader.end()
-        if request is not None:
-            self._watched.count(request)
-        else:
+        self._request = request
+        if request is None:
             self._begun = reader.begun
             self._watched.receive(self._begun)
         return request
@@ -154,6 +154,8 @@ class _Body:
     @property
     def negotiation(self) -> Negotiation:
         """What the request, now that it is answered, asks for; all zero when it can't be parsed."""
+        if self._request is not None:
+            return self._request.negotiation
         self._watched.end()
         return Negotiation() if self._watched.malformed else self._watched.counted
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from types import TracebackType
 from typing import Any, Final
 
 from gitaly_py.git.commands import Command
@@ -27,6 +29,34 @@ from gitaly_py.telemetry.tasks import end_all, spawn
 __all__ = ["Admit", "Packs"]
 
 _CLEANED_EVERY: Final = 60.0  # seconds; more often if packs are kept for less
+
+
+class Reading:
+    """A reader as long as a block; what it reads is counted."""
+
+    __slots__ = ("_begin", "_reader")
+
+    def __init__(self, begin: Callable[[], PackReader]) -> None:
+        self._begin = begin
+        self._reader: PackReader
+
+    async def __aenter__(self) -> PackReader:
+        self._reader = reader = self._begin()
+        result = "hit" if reader.hit else "miss"
+        metrics.pack_objects_cache_lookups.labels(result).inc()
+        metrics.pack_objects_cache_readers.value += 1
+        fields.put("pack_objects_cache.key", reader.key)
+        fields.put("pack_objects_cache.hit", "true" if reader.hit else "false")
+        return reader
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        reader = self._reader
+        metrics.pack_objects_cache_readers.value -= 1
+        reader.close()
+        metrics.pack_objects_served_bytes.inc(reader.sent)
+        fields.add("pack_objects_cache.served_bytes", reader.sent)
 
 
 class Packs:
@@ -77,23 +107,12 @@ class Packs:
         self._index.remove_where(lambda _: True)
         await self._folder.close()
 
-    @asynccontextmanager
-    async def open(self, request: PackRequest, admit: Admit) -> AsyncIterator[PackReader]:
+    def open(self, request: PackRequest, admit: Admit) -> Reading:
         """A reader of the pack, as long as the block.
 
         Raises InvalidPackObjectsCommand, PacksClosed; why a pack can't be made, the reader says.
         """
-        reader = self._reader(request, request.command(), admit)
-        metrics.pack_objects_cache_lookups.labels("hit" if reader.hit else "miss").inc()
-        fields.put("pack_objects_cache.key", reader.key)
-        fields.put("pack_objects_cache.hit", "true" if reader.hit else "false")
-        try:
-            with metrics.pack_objects_cache_readers.track_inprogress():
-                yield reader
-        finally:
-            reader.close()
-            metrics.pack_objects_served_bytes.inc(reader.sent)
-            fields.add("pack_objects_cache.served_bytes", reader.sent)
+        return Reading(partial(self._reader, request, admit))
 
     async def clean(self) -> None:
         """Drops entries that are too old, and what is left of others in the folder."""
@@ -109,13 +128,14 @@ class Packs:
             await self.clean()
             await asyncio.sleep(min(self._settings.max_age, _CLEANED_EVERY))
 
-    def _reader(self, request: PackRequest, command: Command, admit: Admit) -> PackReader:
+    def _reader(self, request: PackRequest, admit: Admit) -> PackReader:
         if self._closed:
             raise PacksClosed
         earlier = self._occurrences.count(request.key)
         entry = self._index.get(request.key)
         if entry is not None and self._is_usable(entry):
             return entry.flow.join(request.key, hit=True)
+        command = request.command()
         if earlier >= self._settings.min_occurrences:
             try:
                 entry = self._index.new(request, self._clock())

@@ -1,4 +1,4 @@
-"""Counters and histograms that every call updates several times, from one thread.
+"""Counters, gauges and histograms that every call updates several times, from one thread.
 
 prometheus_client's own lock and check at each update, which together costs a call more than reading its
 request does. These only add; what is shown is made when it is asked for.
@@ -10,7 +10,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector, CollectorRegistry
 from prometheus_client.utils import floatToGoString
 
@@ -51,6 +51,20 @@ class CallCounter(Collector):
         for values, series in self._series.items():
             family.add_metric(values, series.value)
         yield family
+
+
+class CallGauge(Collector):
+    """A gauge without labels."""
+
+    def __init__(self, name: str, text: str, *, registry: CollectorRegistry) -> None:
+        self._name = name
+        self._text = text
+        self.value = 0
+        registry.register(self)
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """What prometheus_client asks for."""
+        yield GaugeMetricFamily(self._name, self._text, value=self.value)
 
 
 class HistogramSeries:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from gitaly_py.telemetry.call_metrics import CallCounter, CallHistogram
+from gitaly_py.telemetry.call_metrics import CallCounter, CallGauge, CallHistogram
 from gitaly_py.telemetry.size_histogram import SizeHistogram
 
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -174,9 +174,13 @@ pack_objects_cache_lookups = call_counter(
 pack_objects_cache_producers = gauge(
     "gitaly_pack_objects_cache_producers", "Packs being made or waiting to be made."
 )
-pack_objects_cache_readers = gauge("gitaly_pack_objects_cache_readers", "Packs being read.")
+pack_objects_cache_readers = CallGauge(
+    "gitaly_pack_objects_cache_readers", "Packs being read.", registry=REGISTRY
+)
 pack_objects_generated_bytes = counter("gitaly_pack_objects_generated_bytes_total", "Bytes of packs made.")
-pack_objects_served_bytes = counter("gitaly_pack_objects_served_bytes_total", "Bytes of packs read.")
+pack_objects_served_bytes = call_counter(
+    "gitaly_pack_objects_served_bytes_total", "Bytes of packs read.", ()
+).labels()
 streamcache_filestore_disk_usage = gauge(
     "gitaly_streamcache_filestore_disk_usage_bytes", "Bytes of the files in the folder.", _CACHE_FOLDER
 )
@@ -186,9 +190,9 @@ streamcache_filestore_removed = counter(
 streamcache_index_entries = gauge(
     "gitaly_streamcache_index_entries", "Entries that are kept.", (*_CACHE_FOLDER, "cache_name")
 )
-streamcache_sendfile_bytes = counter(
-    "gitaly_streamcache_sendfile_bytes_total", "Bytes that the kernel moved from files to clients."
-)
+streamcache_sendfile_bytes = call_counter(
+    "gitaly_streamcache_sendfile_bytes_total", "Bytes that the kernel moved from files to clients.", ()
+).labels()
 
 # limits of RPCs
 _LIMITED_RPC = ("system", "grpc_service", "grpc_method")

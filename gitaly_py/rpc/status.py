@@ -170,7 +170,7 @@ def during(what: str, *details: Message, undecided: StatusCode | None = None) ->
     """Prefixes `what: ` to an error that passes; its class, hence its code, and its details stay.
 
     undecided: the code of an error that has none of its own (the innermost such choice wins).
-    details: added in front of the error's own.
+    details: added in front of the error's own. What is returned may be entered any number of times.
     """
     return During(what, details, undecided)
 

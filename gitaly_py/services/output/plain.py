@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from typing import Final
 
 from gitaly_py.git.process import Process
 from gitaly_py.packs.reader import PackReader
@@ -11,7 +11,7 @@ from gitaly_py.services.output.base import Output
 from gitaly_py.transport.sidechannel import Sidechannel
 from gitaly_py.transport.yamux.sources import PrefixedSource
 
-_copying = partial(during, "copying stdout from upload-pack")
+_COPYING: Final = during("copying stdout from upload-pack")
 
 
 class Plain(Output):
@@ -27,24 +27,24 @@ class Plain(Output):
 
     async def write(self, data: bytes) -> None:
         """See Output."""
-        with _copying():
+        with _COPYING:
             await self._channel.write(data)
         self.sent += len(data)
 
     async def conclude(self, data: bytes) -> None:
         """See Output."""
-        with _copying():
+        with _COPYING:
             await self._channel.write_soon(data)
         self.sent += len(data)
 
     async def send(self, prefix: bytes, pack: PackReader) -> None:
         """See Output."""
-        with _copying():
+        with _COPYING:
             await self._channel.send_source(PrefixedSource(prefix, pack))
         self.sent += len(prefix) + pack.sent
 
     async def _take_stdout(self, process: Process) -> None:
-        with _copying():
+        with _COPYING:
             self.sent += await self._channel.send_pipe(process.stdout_fd)
 
     async def _give_stderr(self, data: bytes) -> None:

@@ -109,8 +109,8 @@ def _judge(ending: Ending, negotiation: Negotiation) -> None:
 
     The first round of a shallow clone asks to deepen and hangs up, at which git fails by design.
     """
-    with during("waiting for upload-pack"):
-        if ending.status and not negotiation.deepen:
+    if ending.status and not negotiation.deepen:
+        with during("waiting for upload-pack"):
             raise CommandFailed("upload-pack", ending.status, ending.stderr)
 
 

@@ -106,8 +106,8 @@ class Driver:
     def abort(self, reason: str) -> None:
         """Ends the session at once: streams fail, what is queued is lost."""
         self._sender.stop()
-        self._end(reason)
         self._wire.abort()
+        self._end(reason)
         self._close_wire()
 
     async def wait_closed(self) -> None:
@@ -118,8 +118,8 @@ class Driver:
 
     def consumed(self, stream: Stream, length: int) -> None:
         """Received bytes of a stream were used."""
-        self._session.consumed(stream.number, length)
-        self._sender.send()
+        if self._session.consumed(stream.number, length):
+            self._sender.send()
 
     def schedule(self, stream: Stream) -> None:
         """A stream has something to send."""
@@ -285,6 +285,8 @@ class Driver:
         self._sender.drop_streams()
         self._incoming.put_nowait(None)
         self._sender.send()
+        if self._sender.idle:
+            self._close_wire()
 
     def _close_wire(self) -> None:
         self._sender.stop()

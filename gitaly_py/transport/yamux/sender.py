@@ -51,7 +51,7 @@ class Sender:
     """Writes to `wire` what `session` queues and what streams want to send.
 
     Streams with something to send take turns of one frame; the credit is asked for anew for each.
-    on_idle: called whenever nothing is left to send. on_error: called once, when the wire is dead or a
+    on_idle: called whenever all has been sent. on_error: called once, when the wire is dead or a
     source broke its promise within a frame.
     """
 
@@ -77,6 +77,11 @@ class Sender:
         """The wire takes nothing now."""
         return self._blocked
 
+    @property
+    def idle(self) -> bool:
+        """Nothing is left to send."""
+        return not (self._ready or self._frame is not None or self._session.frames_to_send)
+
     def hold(self) -> None:
         """Gathers what is to be sent until `flush`."""
         self._busy = True
@@ -88,12 +93,8 @@ class Sender:
 
     def send(self) -> None:
         """Sends what there is, as far as the wire takes it; the rest follows when it takes more."""
-        if self._busy or self._blocked or self._stopped:
-            return
-        if self._ready or self._frame is not None or self._session.frames_to_send:
+        if not (self._busy or self._blocked or self._stopped or self.idle):
             self._run()
-        else:
-            self._on_idle()
 
     def stop(self) -> None:
         """Forgets everything; nothing is sent any more."""

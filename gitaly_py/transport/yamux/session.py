@@ -75,7 +75,6 @@ _RECEIVING: Final = (State.OPEN, State.HALF_CLOSED_LOCAL)
 
 @dataclass(slots=True)
 class _Stream:
-    acknowledged: bool
     granted: int  # bytes the peer may still send
     state: State = State.OPEN
     credit: int = INITIAL_WINDOW  # bytes we may still send
@@ -115,6 +114,7 @@ class Session:
         self._next_id = side.value
         self._streams: dict[int, _Stream] = {}
         self._unaccepted: set[int] = set()
+        self._unacknowledged: set[int] = set()
         self._output: list[bytes] = []
         self._partial = b""  # of a header
         self._body_left = 0  # of the Data frame that is being received
@@ -158,15 +158,11 @@ class Session:
     @property
     def unacknowledged(self) -> int:
         """Own streams the peer has not acknowledged; it may refuse more than its backlog of them."""
-        parity = self._side.value % 2
-        return sum(
-            not stream.acknowledged for number, stream in self._streams.items() if number % 2 == parity
-        )
+        return len(self._unacknowledged)
 
     def acknowledged(self, stream: int) -> bool:
         """Whether the peer has acknowledged a stream we opened; True for one that is gone."""
-        found = self._streams.get(stream)
-        return found is None or found.acknowledged
+        return stream not in self._unacknowledged
 
     def open(self) -> int:
         """Opens a stream and returns its id; data may follow at once.
@@ -179,17 +175,17 @@ class Session:
             raise StreamsExhausted
         stream = self._next_id
         self._next_id += 2
-        self._streams[stream] = _Stream(acknowledged=False, granted=self._window)
+        self._streams[stream] = _Stream(granted=self._window)
+        self._unacknowledged.add(stream)
         self._output.append(encoded(FrameType.WINDOW_UPDATE, SYN, stream, self._window - INITIAL_WINDOW))
         return stream
 
     def accept(self, stream: int) -> None:
         """Acknowledges a stream of the peer and grants it the whole window."""
-        self._unaccepted.discard(stream)
-        found = self._streams.get(stream)
-        if found is None or found.acknowledged:
+        if stream not in self._unaccepted:
             return
-        found.acknowledged = True
+        self._unaccepted.discard(stream)
+        found = self._streams[stream]
         extra = self._window - INITIAL_WINDOW
         found.granted += extra
         self._output.append(encoded(FrameType.WINDOW_UPDATE, ACK, stream, extra))
@@ -218,16 +214,18 @@ class Session:
         """Queues a whole Data frame among those of the session. Raises as `data_header`."""
         self._output.append(self.data_header(stream, len(body)) + body)
 
-    def consumed(self, stream: int, length: int) -> None:
-        """The owner has used `length` received bytes; grants new credit once half the window is free."""
+    def consumed(self, stream: int, length: int) -> bool:
+        """The owner has used `length` received bytes. Grants new credit (True) once half the window is free."""
         found = self._streams.get(stream)
         if found is None or found.state not in _RECEIVING:
-            return
+            return False
         found.buffered -= length
         delta = self._window - found.buffered - found.granted
-        if delta >= self._window // 2:
-            found.granted += delta
-            self._output.append(encoded(FrameType.WINDOW_UPDATE, 0, stream, delta))
+        if delta < self._window // 2:
+            return False
+        found.granted += delta
+        self._output.append(encoded(FrameType.WINDOW_UPDATE, 0, stream, delta))
+        return True
 
     def close(self, stream: int) -> None:
         """Sends FIN: we send no more, and may go on receiving. Does nothing on a stream closed before."""
@@ -284,7 +282,7 @@ class Session:
         stream = self._streams.get(number)
         if stream is not None:
             if flags & ACK:
-                stream.acknowledged = True
+                self._unacknowledged.discard(number)
             if flags & RST:
                 self._move(number, stream, Step.RESET)
                 self._events.append(StreamReset(number))
@@ -308,7 +306,7 @@ class Session:
             self._output.append(encoded(FrameType.WINDOW_UPDATE, RST, number, 0))
             return
         self._unaccepted.add(number)
-        self._streams[number] = _Stream(acknowledged=False, granted=INITIAL_WINDOW)
+        self._streams[number] = _Stream(granted=INITIAL_WINDOW)
         self._events.append(StreamOpened(number))
 
     def _receive_data_header(self, header: Header) -> None:
@@ -354,9 +352,11 @@ class Session:
         if stream.state is State.CLOSED:
             del self._streams[number]
             self._unaccepted.discard(number)
+            self._unacknowledged.discard(number)
 
     def _fail(self, reason: str, *, violation: bool) -> None:
         self._failed = reason
         self._streams.clear()
         self._unaccepted.clear()
+        self._unacknowledged.clear()
         self._events.append(SessionFailed(reason, violation))

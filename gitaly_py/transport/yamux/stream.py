@@ -245,6 +245,8 @@ class Stream:
 
     def _taken(self, limit: int) -> bytes:
         """Up to `limit` bytes; small pieces are put together, large ones given as they came."""
+        if len(self._chunks) == 1 and not self._offset and len(self._chunks[0]) <= limit:
+            return self._chunks.popleft()
         parts, size = [], 0
         while self._chunks and size < min(limit, GATHER_BYTES):
             chunk = self._chunks[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from gitaly_py.git.wire.errors import WireError
 from gitaly_py.git.wire.negotiation import Negotiation, NegotiationParser
 from gitaly_py.pb.packfile_pb2 import PackfileNegotiationStatistics
@@ -65,22 +67,28 @@ def report(transport: str, counted: Negotiation) -> None:
     _, _, depth = counted.deepen.partition(b" ")
     if counted.deepen.startswith(b"deepen ") and depth.isdigit():
         deepen.observe(int(depth))
-    for name in ("command", "user_agent", "deepen", "filter"):
-        value = _text(getattr(counted, name))
+    for field, name in _LOGGED:
+        value = getattr(counted, name)
         if value:
-            fields.put(f"negotiation.{name}", value)
-    for name in ("haves", "wants", "shallows"):
-        number = getattr(counted, name)
-        if number:
-            fields.put(f"negotiation.{name}", number)
+            fields.put(field, _text(value) if isinstance(value, bytes) else value)
 
 
-def _features(counted: Negotiation) -> list[str]:
-    present = {"deepen": counted.deepen, "filter": counted.filter, "have": counted.haves}
-    found = [name for name, value in present.items() if value]
+_LOGGED = [
+    (f"negotiation.{name}", name)
+    for name in ("command", "user_agent", "deepen", "filter", "haves", "wants", "shallows")
+]
+
+
+def _features(counted: Negotiation) -> Iterator[str]:
+    if counted.deepen:
+        yield "deepen"
+    if counted.filter:
+        yield "filter"
+    if counted.haves:
+        yield "have"
     if counted.command:
-        found.append(_text(counted.command))
-    return [*found, "total"]
+        yield _text(counted.command)
+    yield "total"
 
 
 def _text(value: bytes) -> str:

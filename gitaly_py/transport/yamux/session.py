@@ -119,6 +119,7 @@ class Session:
         self._partial = b""  # of a header
         self._body_left = 0  # of the Data frame that is being received
         self._body_header = Header(0, 0, 0, 0, 0)
+        self._body_stream: _Stream | None = None
         self._events: list[Event] = []
         self._failed = ""
         self._peer_leaving = False
@@ -215,7 +216,7 @@ class Session:
         self._output.append(self.data_header(stream, len(body)) + body)
 
     def consumed(self, stream: int, length: int) -> bool:
-        """The owner has used `length` received bytes. Grants new credit (True) once half the window is free."""
+        """The owner has used `length` bytes. True if half the window is free: it is granted anew."""
         found = self._streams.get(stream)
         if found is None or found.state not in _RECEIVING:
             return False
@@ -286,10 +287,11 @@ class Session:
             if flags & RST:
                 self._move(number, stream, Step.RESET)
                 self._events.append(StreamReset(number))
+                stream = None
         if header.type == FrameType.DATA:
-            self._receive_data_header(header)
+            self._receive_data_header(header, stream)
             return
-        if stream is None or stream.state is State.CLOSED:
+        if stream is None:
             return
         if header.length:
             stream.credit += header.length
@@ -309,31 +311,29 @@ class Session:
         self._streams[number] = _Stream(granted=INITIAL_WINDOW)
         self._events.append(StreamOpened(number))
 
-    def _receive_data_header(self, header: Header) -> None:
-        stream = self._streams.get(header.stream)
+    def _receive_data_header(self, header: Header, stream: _Stream | None) -> None:
         if stream is not None:
             if header.length > stream.granted:
                 raise _Violation(f"stream {header.stream} exceeds its window")
             stream.granted -= header.length
-        self._body_left, self._body_header = header.length, header
+        self._body_left, self._body_header, self._body_stream = header.length, header, stream
         if not header.length:
             self._end_body()
 
     def _receive_body(self, data: bytes) -> None:
         self._body_left -= len(data)
-        number = self._body_header.stream
-        stream = self._streams.get(number)
+        stream = self._body_stream
         if stream is not None and stream.state in _RECEIVING:
             stream.buffered += len(data)
-            self._events.append(DataReceived(number, data))
+            self._events.append(DataReceived(self._body_header.stream, data))
         if not self._body_left:
             self._end_body()
 
     def _end_body(self) -> None:
         # The FIN of a Data frame counts only now: the stream ends behind the frame's own bytes.
-        stream = self._streams.get(self._body_header.stream)
-        if stream is not None and self._body_header.flags & FIN:
-            self._receive_fin(self._body_header.stream, stream)
+        header, stream = self._body_header, self._body_stream
+        if header.flags & FIN and stream is not None and stream.state is not State.CLOSED:
+            self._receive_fin(header.stream, stream)
 
     def _receive_fin(self, number: int, stream: _Stream) -> None:
         if (stream.state, Step.RECEIVE_FIN) not in TRANSITIONS:

@@ -10,6 +10,7 @@ from gitaly_py.telemetry import metrics
 from gitaly_py.transport.errors import SessionClosed, StreamReset, TruncatedSource
 from gitaly_py.transport.wire import WIRE_ERRORS, Wire
 from gitaly_py.transport.yamux import events
+from gitaly_py.transport.yamux.deadlines import Deadlines
 from gitaly_py.transport.yamux.frames import INITIAL_WINDOW
 from gitaly_py.transport.yamux.sender import Sender
 from gitaly_py.transport.yamux.session import Session, Side
@@ -45,7 +46,8 @@ class Driver:
         self._wire = wire
         self._session = Session(side, window=window, backlog=backlog)
         self._sender = Sender(wire, self._session, on_idle=self._idle, on_error=self.abort)
-        self._close_timeout = close_timeout
+        self._openings = Deadlines(self.loop, OPEN_TIMEOUT, self._check_acknowledged)
+        self._closings = Deadlines(self.loop, close_timeout, self.reset_stream)
         self._streams: dict[int, Stream] = {}
         self._incoming: asyncio.Queue[Stream | None] = asyncio.Queue()
         self._openers: set[asyncio.Future[None]] = set()
@@ -84,7 +86,7 @@ class Driver:
         self._check_open()
         number = self._session.open()
         stream = self._streams[number] = Stream(self, number)
-        stream.add_timer(self.loop.call_later(OPEN_TIMEOUT, self._check_acknowledged, number))
+        self._openings.start(stream)
         self._send_soon()
         return stream
 
@@ -149,7 +151,7 @@ class Driver:
         """Sends FIN; aborts the stream after the close timeout unless the peer has closed it by then."""
         self._session.close(stream.number)
         if awaits_peer:
-            stream.add_timer(self.loop.call_later(self._close_timeout, self.reset_stream, stream))
+            self._closings.start(stream)
         else:
             self._forget(stream)
         self._send_soon()
@@ -164,9 +166,10 @@ class Driver:
     def _send_soon(self) -> None:
         """Sends what is queued at the end of this turn, unless data for which it waited takes it along.
 
-        Each call that sends wakes the peer, which costs more than all the rest of a small frame.
+        Each call that sends wakes the peer, which costs more than all the rest of a small frame. Nothing is
+        to be done while the sender gathers or sends anyway.
         """
-        if not self._sending_soon:
+        if not self._sending_soon and not self._sender.busy:
             self._sending_soon = True
             self.loop.call_soon(self._send_now)
 
@@ -258,12 +261,13 @@ class Driver:
         if self._failure is not None:
             raise SessionClosed(self._failure.reason)
 
-    def _check_acknowledged(self, number: int) -> None:
-        if not self._session.acknowledged(number):
+    def _check_acknowledged(self, stream: Stream) -> None:
+        if not self._session.acknowledged(stream.number):
             self._end("stream open timeout")
 
     def _forget(self, stream: Stream) -> None:
-        stream.cancel_timers()
+        self._openings.stop(stream)
+        self._closings.stop(stream)
         self._streams.pop(stream.number, None)
 
     def _idle(self) -> None:
@@ -282,6 +286,8 @@ class Driver:
         streams, self._streams = self._streams, {}
         for stream in streams.values():
             stream.lost(SessionClosed(reason))
+        self._openings.clear()
+        self._closings.clear()
         self._sender.drop_streams()
         self._incoming.put_nowait(None)
         self._sender.send()

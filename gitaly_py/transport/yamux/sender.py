@@ -78,6 +78,11 @@ class Sender:
         return self._blocked
 
     @property
+    def busy(self) -> bool:
+        """What is queued now will be sent before this turn of the event loop ends."""
+        return self._busy
+
+    @property
     def idle(self) -> bool:
         """Nothing is left to send."""
         return not (self._ready or self._frame is not None or self._session.frames_to_send)

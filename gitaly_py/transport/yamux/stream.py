@@ -41,7 +41,6 @@ class Stream:
         self._woken: asyncio.Handle | None = None
         self._source: Source | None = None
         self._sent: asyncio.Future[None] | None = None
-        self._timers: list[asyncio.TimerHandle] = []
 
     async def read(self, limit: int = READ_LIMIT) -> bytes:
         """Waits for 1 to `limit` bytes; b"" when the peer sends no more.
@@ -182,15 +181,12 @@ class Stream:
     def ended(self) -> None:
         """The peer's FIN has arrived."""
         self._ended = True
-        if self._closed:
-            self.cancel_timers()
 
     def lost(self, error: TransportError) -> None:
         """The stream is over; what was received before can still be read unless it was reset."""
         if self._error is not None:
             return
         self._error = error
-        self.cancel_timers()
         if isinstance(error, StreamReset):
             self._chunks.clear()
             self._ended = False
@@ -221,16 +217,6 @@ class Stream:
         """Calls whoever waits to write."""
         if self._on_writable is not None:
             self._on_writable()
-
-    def add_timer(self, timer: asyncio.TimerHandle) -> None:
-        """Cancels `timer` when the stream is over."""
-        self._timers.append(timer)
-
-    def cancel_timers(self) -> None:
-        """Nothing is due any more."""
-        for timer in self._timers:
-            timer.cancel()
-        self._timers.clear()
 
     def _is_readable(self) -> bool:
         return bool(self._chunks or self._ended or self._error)

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 _BOUNDS: Final = tuple(4**power for power in range(11))
+_BITS: Final = 64
 
 
 class SizeHistogram(Collector):
@@ -23,18 +24,21 @@ class SizeHistogram(Collector):
     def __init__(self, name: str, text: str) -> None:
         self._name = name
         self._text = text
-        self._counts = [0] * (len(_BOUNDS) + 1)
+        self._by_bits = [0] * _BITS
         self._sum = 0
 
     def observe(self, size: int) -> None:
         """Counts a size of 1 or more. Call it from one thread only."""
-        self._counts[min((size - 1).bit_length() + 1 >> 1, len(_BOUNDS))] += 1
+        self._by_bits[(size - 1).bit_length()] += 1
         self._sum += size
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
         """What prometheus_client asks for."""
         total, buckets = 0, []
-        for bound, count in zip((*_BOUNDS, math.inf), self._counts, strict=True):
+        counts = [0] * (len(_BOUNDS) + 1)
+        for bits, count in enumerate(self._by_bits):
+            counts[min((bits + 1) // 2, len(_BOUNDS))] += count
+        for bound, count in zip((*_BOUNDS, math.inf), counts, strict=True):
             total += count
             buckets.append((floatToGoString(bound), total))  # type: ignore[no-untyped-call]
         family = HistogramMetricFamily(self._name, self._text)

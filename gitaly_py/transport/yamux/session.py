@@ -266,7 +266,7 @@ class Session:
     def _receive_frame(self, header: Header) -> None:
         if header.version != VERSION:
             raise _Violation(f"version {header.version}", code=None)
-        if header.type in (FrameType.DATA, FrameType.WINDOW_UPDATE):
+        if header.type <= FrameType.WINDOW_UPDATE:
             self._receive_stream_frame(header)
         elif header.type == FrameType.PING:
             if header.flags & SYN:
@@ -277,25 +277,25 @@ class Session:
             raise _Violation(f"frame type {header.type}", code=None)
 
     def _receive_stream_frame(self, header: Header) -> None:
-        number, flags = header.stream, header.flags
+        _, kind, flags, number, length = header
         if flags & SYN:
             self._receive_syn(number)
         stream = self._streams.get(number)
-        if stream is not None:
+        if flags and stream is not None:
             if flags & ACK:
                 self._unacknowledged.discard(number)
             if flags & RST:
                 self._move(number, stream, Step.RESET)
                 self._events.append(StreamReset(number))
                 stream = None
-        if header.type == FrameType.DATA:
+        if kind == FrameType.DATA:
             self._receive_data_header(header, stream)
             return
         if stream is None:
             return
-        if header.length:
-            stream.credit += header.length
-            self._events.append(CreditGranted(number, header.length))
+        if length:
+            stream.credit += length
+            self._events.append(CreditGranted(number, length))
         if flags & FIN:
             self._receive_fin(number, stream)
 
@@ -317,8 +317,8 @@ class Session:
                 raise _Violation(f"stream {header.stream} exceeds its window")
             stream.granted -= header.length
         self._body_left, self._body_header, self._body_stream = header.length, header, stream
-        if not header.length:
-            self._end_body()
+        if not header.length and header.flags & FIN:
+            self._receive_fin_of_body()
 
     def _receive_body(self, data: bytes) -> None:
         self._body_left -= len(data)
@@ -326,14 +326,14 @@ class Session:
         if stream is not None and stream.state in _RECEIVING:
             stream.buffered += len(data)
             self._events.append(DataReceived(self._body_header.stream, data))
-        if not self._body_left:
-            self._end_body()
+        if not self._body_left and self._body_header.flags & FIN:
+            self._receive_fin_of_body()
 
-    def _end_body(self) -> None:
+    def _receive_fin_of_body(self) -> None:
         # The FIN of a Data frame counts only now: the stream ends behind the frame's own bytes.
-        header, stream = self._body_header, self._body_stream
-        if header.flags & FIN and stream is not None and stream.state is not State.CLOSED:
-            self._receive_fin(header.stream, stream)
+        stream = self._body_stream
+        if stream is not None and stream.state is not State.CLOSED:
+            self._receive_fin(self._body_header.stream, stream)
 
     def _receive_fin(self, number: int, stream: _Stream) -> None:
         if (stream.state, Step.RECEIVE_FIN) not in TRANSITIONS:

@@ -233,8 +233,8 @@ class Stream:
         """Up to `limit` bytes; small pieces are put together, large ones given as they came."""
         if len(self._chunks) == 1 and not self._offset and len(self._chunks[0]) <= limit:
             return self._chunks.popleft()
-        parts, size = [], 0
-        while self._chunks and size < min(limit, GATHER_BYTES):
+        parts, size, most = [], 0, min(limit, GATHER_BYTES)
+        while self._chunks and size < most:
             chunk = self._chunks[0]
             end = self._offset + limit - size
             part = chunk[self._offset : end] if self._offset or end < len(chunk) else chunk

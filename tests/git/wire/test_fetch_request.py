@@ -167,3 +167,16 @@ def test_everything_else_is(line: str) -> None:
 )
 def test_requests_by_name_depend_on_references(line: str, expected: bool) -> None:
     assert read(v2(f"want {OID}", line), 2).depends_on_references is expected
+
+
+@given(st.lists(st.sampled_from([f"want {OID}", f"have {OTHER}", "deepen 1", "deepen", "done"])), st.data())
+def test_what_comes_as_a_whole_is_read_as_what_comes_in_pieces(lines: list[str], data: st.DataObject) -> None:
+    body = v2(*lines)
+    cut = data.draw(st.integers(1, len(body) - 1))
+    reader = RequestReader(2)
+    assert reader.receive(body[:cut]) is None
+    pieces = reader.receive(body[cut:])
+    assert pieces is not None
+    for whole in (read(body, 2), read(body, 2)):
+        assert whole == pieces
+        assert (whole.digest, whole.negotiation) == (pieces.digest, pieces.negotiation)

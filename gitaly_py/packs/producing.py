@@ -42,7 +42,9 @@ class Producer:
             raise PackFailed(status, packer.stderr)
 
     async def _run(self, request: PackRequest, command: Command, packer: Packer) -> int:
-        run = self._git.start(request.repository, command, stdin=request.stdin, stderr=Stderr.PIPE)
+        # As upload-pack has it: whoever fetches must not make us fetch.
+        env = {"GIT_NO_LAZY_FETCH": "1"}
+        run = self._git.start(request.repository, command, stdin=request.stdin, stderr=Stderr.PIPE, env=env)
         async with run as process:
             return await packer.take(process)
 

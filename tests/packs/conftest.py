@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from gitaly_py.git.process import Git
+from gitaly_py.packs.takeover import Takeovers
 from tests.support.packs import Cache, cache, large_repository
-from tests.support.repositories import Repo
+from tests.support.repositories import GIT, Repo
 
 
 @pytest.fixture
@@ -29,3 +31,26 @@ async def kept(tmp_path: Path) -> AsyncIterator[Cache]:
     """A cache that keeps each pack from its first request on."""
     async with cache(tmp_path / "cache") as made:
         yield made
+
+
+@pytest.fixture
+def runtime(tmp_path: Path) -> Path:
+    """A folder whose name a shell would take for two words."""
+    path = tmp_path / "run time"
+    (path / "sock.d").mkdir(parents=True)
+    return path
+
+
+@pytest_asyncio.fixture
+async def takeovers(runtime: Path) -> AsyncIterator[Takeovers]:
+    started = Takeovers(str(runtime), GIT)
+    await started.start()
+    yield started
+    await started.close()
+
+
+@pytest_asyncio.fixture
+async def git() -> AsyncIterator[Git]:
+    git = Git()
+    yield git
+    await git.close()

@@ -11,40 +11,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from gitaly_py.git.commands import Command
 from gitaly_py.git.process import Git, Process, Stderr
 from gitaly_py.git.repository import GitRepository
 from gitaly_py.hooks.program import pack_objects as program
 from gitaly_py.packs.takeover import Arrival, Expected, Takeovers
-from tests.support.repositories import GIT, Repo
+from tests.support.repositories import Repo
 from tests.support.smarthttp import pkt, wants
 
 SIDE_BAND = "side-band-64k ofs-delta no-progress"
-
-
-@pytest.fixture
-def runtime(tmp_path: Path) -> Path:
-    """A folder whose name a shell would take for two words."""
-    path = tmp_path / "run time"
-    (path / "sock.d").mkdir(parents=True)
-    return path
-
-
-@pytest_asyncio.fixture
-async def takeovers(runtime: Path) -> AsyncIterator[Takeovers]:
-    started = Takeovers(str(runtime), GIT)
-    await started.start()
-    yield started
-    await started.close()
-
-
-@pytest_asyncio.fixture
-async def git() -> AsyncIterator[Git]:
-    git = Git()
-    yield git
-    await git.close()
 
 
 @pytest.fixture

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Hashable
+from contextlib import aclosing
 from typing import Any, Final
 
 from gitaly_py.git.process import Process, Stderr
 from gitaly_py.git.reading.stamps import stamp
 from gitaly_py.git.wire.fetch_request import FetchRequest
+from gitaly_py.git.wire.objects import SHA1
 from gitaly_py.packs.advertising.configuration import is_default
+from gitaly_py.packs.foreseeing import PREFIX, foreseen
 from gitaly_py.packs.plans import MAX_PLAN_BYTES, Plan
 from gitaly_py.packs.takeover import Expected
 from gitaly_py.services.fetching.fetch import STATELESS, Fetch
+from gitaly_py.services.packing import pack_request
 from gitaly_py.telemetry import metrics
 from gitaly_py.telemetry.tasks import end_all, spawn
 
@@ -31,7 +36,7 @@ async def planned(fetch: Fetch, request: FetchRequest) -> Plan:
         return plan
     sent = fetch.output.sent
     with plans.making(key) as making:
-        plan = await _taken_over(fetch, request)
+        plan = await _foreseen(fetch, request) or await _taken_over(fetch, request)
         if fetch.output.sent == sent and _is_lasting(plan, request):
             making.keep(plan)
         return plan
@@ -63,6 +68,23 @@ def _is_lasting(plan: Plan, request: FetchRequest) -> bool:
     if plan.pack is not None or plan.status == 0:
         return True
     return request.deepens and not plan.prefix.startswith(b"ERR ", 4)
+
+
+async def _foreseen(fetch: Fetch, request: FetchRequest) -> Plan | None:
+    """The plan of a plain clone of what is there; None where upload-pack has to be asked."""
+    found = foreseen(request)
+    repository = fetch.call.repository
+    if found is None or os.path.lexists(f"{repository.path}/shallow"):
+        return None
+    reader = repository.reader()
+    if reader.format is not SHA1:
+        return None
+    async with aclosing(reader.info_each(found.wants)) as infos:
+        async for info in infos:
+            if info is None:
+                return None
+    metrics.fetches.labels("foresight").inc()
+    return Plan(PREFIX, pack_request(fetch.call, found.args, found.stdin, fetch.generation))
 
 
 async def _taken_over(fetch: Fetch, request: FetchRequest) -> Plan:

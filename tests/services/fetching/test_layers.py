@@ -43,12 +43,14 @@ async def test_a_repeated_clone_needs_no_process(
     oid = kept.history(5, "refs/heads/main")[-1]
     body = v2_fetch(f"want {oid}", "done") if protocol == V2 else wants(oid, capabilities=SIDE_BAND)
 
+    who, processes = ("foresight", 1) if protocol == V2 else ("takeover", 2)
+
     first = await over_http(client, kept, body, protocol=protocol)
-    assert (await counted.answered_by("takeover"), await counted.processes()) == (1, 2)
+    assert (await counted.answered_by(who), await counted.processes()) == (1, processes)
     again = await over_http(client, kept, body, protocol=protocol)
 
     assert first.error is None
-    assert (await counted.answered_by("plan"), await counted.processes()) == (1, 2)
+    assert (await counted.answered_by("plan"), await counted.processes()) == (1, processes)
     assert again.answer == first.answer
     prefix = first.answer[: first.answer.index(b"\x01PACK") - 4]
     assert said_by_git(kept, body, protocol).startswith(prefix)
@@ -57,18 +59,24 @@ async def test_a_repeated_clone_needs_no_process(
 
 
 REPEATED = {
-    "incremental": ["thin-pack", "have {0}", "done"],
-    "shallow": ["deepen 2", "done"],
-    "deepened": ["shallow {3}", "have {3}", "deepen 3", "done"],
-    "deepen-since": ["deepen-since 1", "done"],
-    "partial": ["filter blob:none", "done"],
-    "with tags": ["include-tag", "done"],
+    "incremental": (2, ["thin-pack", "have {0}", "done"]),
+    "shallow": (2, ["deepen 2", "done"]),
+    "deepened": (2, ["shallow {3}", "have {3}", "deepen 3", "done"]),
+    "deepen-since": (2, ["deepen-since 1", "done"]),
+    "partial": (2, ["filter blob:none", "done"]),
+    "with tags": (1, ["include-tag", "done"]),
 }
+"""The processes of the first fetch, and its lines."""
 
 
-@pytest.mark.parametrize("lines", REPEATED.values(), ids=REPEATED)
+@pytest.mark.parametrize(("needed", "lines"), REPEATED.values(), ids=REPEATED)
 async def test_repeated_fetches_of_every_kind_need_no_process(
-    client: MultiplexedConnection, kept: Repo, counted: Counted, lines: list[str], tmp_path: Path
+    client: MultiplexedConnection,
+    kept: Repo,
+    counted: Counted,
+    needed: int,
+    lines: list[str],
+    tmp_path: Path,
 ) -> None:
     commits = kept.history(6, "refs/heads/main")
     kept.tag("v1", commits[3])
@@ -79,7 +87,7 @@ async def test_repeated_fetches_of_every_kind_need_no_process(
     again = await over_http(client, kept, body, protocol=V2)
 
     assert first.error is None
-    assert await counted.processes() == processes == 2
+    assert await counted.processes() == processes == needed
     assert again.answer == first.answer
     pack = pack_in(first.answer)
     prefix, _, _ = first.answer.partition(pkt("packfile\n"))
@@ -130,11 +138,11 @@ async def test_a_client_without_side_band_gets_what_git_sends(
     assert await counted.more("gitaly_pack_objects_cache_lookups_total") == 0
 
 
-async def test_many_equal_clones_at_once_share_one_upload_pack_and_one_pack(
+async def test_many_equal_fetches_at_once_share_one_upload_pack_and_one_pack(
     client: MultiplexedConnection, kept: Repo, counted: Counted
 ) -> None:
     oid = noisy(kept, 3_000_000)
-    body = v2_fetch(f"want {oid}", "done")
+    body = v2_fetch(f"want {oid}", "deepen 1", "done")
 
     fetched = await asyncio.gather(*(over_http(client, kept, body, protocol=V2) for _ in range(20)))
 
@@ -222,12 +230,29 @@ async def test_a_change_of_the_repositorys_config_is_heeded(
     assert await counted.answered_by("plan") == 0
 
 
-def damage(repo: Repo) -> str:
+def damage(repo: Repo, *, lose: bool = True) -> str:
     """A commit whose blob is gone, with everything else there."""
     oid = repo.commit("damaged\n", {"file": b"to be lost"}, ref="refs/heads/main")
     blob = repo.git("rev-parse", f"{oid}:file")
-    Path(repo.git_dir, "objects", blob[:2], blob[2:]).unlink()
+    if lose:
+        Path(repo.git_dir, "objects", blob[:2], blob[2:]).unlink()
     return oid
+
+
+async def test_nobody_makes_the_daemon_fetch_what_is_missing(
+    client: MultiplexedConnection, kept: Repo, tmp_path: Path
+) -> None:
+    other = Repo.init(tmp_path / "other.git")
+    oid = damage(kept)
+    damage(other, lose=False)
+    kept.git("config", "core.repositoryFormatVersion", "1")
+    kept.git("config", "extensions.partialClone", "origin")
+    kept.git("config", "remote.origin.url", other.path)
+    kept.git("config", "remote.origin.promisor", "true")
+    other.git("config", "uploadpack.allowAnySHA1InWant", "true")
+    for lines in (["done"], ["deepen 1", "done"]):
+        await over_http(client, kept, v2_fetch(f"want {oid}", *lines), protocol=V2)
+        assert list(Path(kept.git_dir, "objects/pack").iterdir()) == []
 
 
 async def test_a_pack_that_cant_be_made_fails_as_gits_own(client: MultiplexedConnection, kept: Repo) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import structlog
 
+from gitaly_py.telemetry import metrics
 from gitaly_py.telemetry.tasks import end_all, spawn
 from gitaly_py.transport.connections import ConnectionInfo, Kind
 from gitaly_py.transport.errors import ConnectFailed, HandshakeFailed
@@ -25,6 +26,7 @@ MAGIC: Final = b"backchannel"  # first bytes of a connection that is a yamux ses
 SESSION_WINDOW: Final = 16 << 20  # bytes a client may have in flight on one stream (transport.md 1.6)
 SESSION_BACKLOG: Final = 1  # client streams beyond the first: accepted by nobody (1.4)
 
+_TOO_SLOW: Final = "timeout"
 _ACCEPT_BATCH: Final = 64
 _ACCEPT_PAUSE: Final = 1.0  # seconds without accepting when the process has no descriptor left
 _KEEPALIVE_SECONDS: Final = 15
@@ -130,6 +132,8 @@ class FrontDoor:
         try:
             await self._greet(wire, ConnectionInfo(listener.kind, address))
         except HandshakeFailed as error:
+            reason = "handshake_timeout" if error.reason == _TOO_SLOW else "handshake_failed"
+            metrics.rpc_connection_faults.labels(reason).inc()
             log.warning("connection dropped", error=str(error))
         except ConnectFailed as error:
             log.error("engine not reached", error=str(error))
@@ -198,7 +202,7 @@ async def _until(deadline: float) -> AsyncIterator[None]:
     except TimeoutError as error:
         if not timeout.expired():
             raise
-        raise HandshakeFailed("timeout") from error
+        raise HandshakeFailed(_TOO_SLOW) from error
 
 
 def _tune(sock: socket.socket, kind: Kind) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import grpc.aio
 import pytest
 
+from gitaly_py.telemetry.metrics import REGISTRY
 from gitaly_py.transport.dialling import dialled
 from gitaly_py.transport.errors import ConnectFailed, HandshakeFailed, SessionClosed
 from gitaly_py.transport.frontdoor import MAGIC
@@ -86,13 +88,37 @@ async def test_a_client_that_leaves_early_is_dropped(front: Front, sent: bytes) 
     await front.door.wait_closed()
 
 
-@pytest.mark.parametrize("sent", [b"", MAGIC], ids=["no bytes", "no stream"])
-async def test_a_client_has_a_deadline_for_its_first_bytes(tmp_path: Path, sent: bytes) -> None:
+@pytest.mark.parametrize(
+    ("kind", "sent"),
+    [("unix", b""), ("unix", MAGIC), ("tls", b""), ("tls", bytes.fromhex("160301020001"))],
+    ids=["no bytes", "no stream", "no TLS", "half a TLS handshake"],
+)
+async def test_a_client_has_a_deadline_for_its_first_bytes(tmp_path: Path, kind: str, sent: bytes) -> None:
+    before = _faults("handshake_timeout")
     async with front_door(tmp_path, handshake_timeout=0.05) as front:
-        wire = await dialled(front.addresses["unix"])
+        wire = await dialled(front.addresses[kind].replace("tls://", "tcp://"))
         await send_all(wire, sent)
         assert await asyncio.wait_for(receive(wire, 1), 5) == b""
         wire.close()
+        await front.door.wait_closed()
+    assert _faults("handshake_timeout") == before + 1
+
+
+async def test_what_is_no_tls_handshake_is_dropped_and_counted(tmp_path: Path) -> None:
+    before = _faults("handshake_failed")
+    async with front_door(tmp_path) as front:
+        wire = await dialled(front.addresses["tls"].replace("tls://", "tcp://"))
+        await send_all(wire, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        with contextlib.suppress(OSError):
+            while await asyncio.wait_for(receive(wire, 100), 5):
+                pass
+        wire.close()
+        await front.door.wait_closed()
+    assert _faults("handshake_failed") == before + 1
+
+
+def _faults(reason: str) -> float:
+    return REGISTRY.get_sample_value("gitaly_rpc_connection_faults_total", {"reason": reason}) or 0
 
 
 async def test_first_bytes_may_come_one_by_one(front: Front) -> None:

@@ -44,6 +44,8 @@ class Entry:
         """Its making is over. A pack that is not complete is given to nobody else from now on."""
         if failure is not None:
             self._index.remove(self)
+        else:
+            self._index.completed(self)
         self.flow.end(failure)
         self._index.grown(self, 0)
 
@@ -87,6 +89,11 @@ class Index:
         """Takes out all entries of which `condition` is true."""
         for entry in list(filter(condition, self._entries.values())):
             self.remove(entry)
+
+    def completed(self, entry: Entry) -> None:
+        """All of an entry was made; if it is still kept, the folder has taken it."""
+        if self._has(entry):
+            self.folder.works()
 
     def grown(self, entry: Entry, length: int) -> None:
         """An entry got longer by `length` bytes: others may have to go. Those that are being made stay."""

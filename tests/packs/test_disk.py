@@ -47,6 +47,16 @@ async def test_a_pack_for_which_the_disk_has_no_room_is_served_whole(
     ]
 
 
+async def test_each_time_the_disk_fails_is_told_once(disk: Path, small: Repo, large: Repo) -> None:
+    async with cache(disk / "cache") as full:
+        with capture_logs() as logs:
+            await full.fetch(request(large))
+            await full.until(lambda: not full.files())
+            await full.fetch(request(small))
+            await full.fetch(request(large))
+    assert [entry["event"] for entry in logs].count("packs are not kept") == 2
+
+
 async def test_what_the_disk_does_not_take_is_held_for_the_slowest_and_within_bounds(
     disk: Path, large: Repo, tmp_path: Path
 ) -> None:

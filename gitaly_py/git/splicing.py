@@ -36,6 +36,14 @@ async def readable(fd: int) -> None:
     await _called(fd, loop.add_reader, loop.remove_reader)
 
 
+async def arrived(fd: int) -> int:
+    """Bytes in the pipe, of which there are some unless it has ended."""
+    if not (length := filled(fd)):
+        await readable(fd)
+        length = filled(fd)
+    return length
+
+
 async def spliced(source: int, target: int, length: int) -> None:
     """Moves `length` bytes, which must be there, from one pipe to another; both are non-blocking.
 

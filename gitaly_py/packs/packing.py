@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from gitaly_py.git.pipes import PipeReader
 from gitaly_py.git.process import Process
-from gitaly_py.git.splicing import filled, readable, widen
+from gitaly_py.git.splicing import arrived, filled, widen
 from gitaly_py.git.streams import Tail
 from gitaly_py.git.wire import sideband
 from gitaly_py.git.wire.sideband import Band
@@ -72,7 +72,7 @@ class Packer:
     async def _take_stdout(self, fd: int) -> None:
         large = widen(fd, PIPE_BYTES)
         taken = 0
-        while length := await _arrived(fd):
+        while length := await arrived(fd):
             # A smaller pipe would be full before the rest is over, and git would stand still.
             if large and taken >= BULK_BYTES and length < FEW_BYTES:
                 await asyncio.sleep(REST)
@@ -100,14 +100,6 @@ class Packer:
                 async with self._turn:
                     await self._flow.write(sideband.KEEP_ALIVE)
                 self._spoke = self._loop.time()
-
-
-async def _arrived(fd: int) -> int:
-    """Bytes in the pipe, of which there are some unless it has ended."""
-    if not (length := filled(fd)):
-        await readable(fd)
-        length = filled(fd)
-    return length
 
 
 async def _next(process: Process, pipe: PipeReader) -> bytes:

@@ -14,7 +14,7 @@ from typing import Any
 
 from gitaly_py.git.pipes import PipeReader, PipeWriter
 from gitaly_py.git.process import Process
-from gitaly_py.git.splicing import filled, readable, spliced, widen
+from gitaly_py.git.splicing import arrived, filled, spliced, widen
 from gitaly_py.git.wire import sideband
 from gitaly_py.git.wire.sideband import Band
 from gitaly_py.packs.reader import PackReader
@@ -98,7 +98,7 @@ class Bands(Output):
     async def _pack(self, fd: int, packets: PipeWriter) -> None:
         large = widen(fd, _PIPE_BYTES)
         moved = 0
-        while length := await _arrived(fd):
+        while length := await arrived(fd):
             # git writes some 8 KiB at a time: a moment later there is more, and fewer packets do.
             if large and moved > _BULK_BYTES and length < sideband.MAX_DATA:
                 await asyncio.sleep(_GATHER_SECONDS)
@@ -118,14 +118,6 @@ class Bands(Output):
         with suppress(BrokenPipeError):
             async with self._turn:
                 await self._packets.write(packets)
-
-
-async def _arrived(fd: int) -> int:
-    """Bytes in the pipe, of which there are some unless it has ended."""
-    if not (length := filled(fd)):
-        await readable(fd)
-        length = filled(fd)
-    return length
 
 
 async def _let_notice(process: Process) -> None:

@@ -39,6 +39,7 @@ class Asking:
 
     def __init__(self, git: Git) -> None:
         self._git = git
+        self._files = _Files()
 
     @property
     def git(self) -> Git:
@@ -74,7 +75,7 @@ class Asking:
             "stdin": stdin,
             "stderr": Stderr.KEEP,
         }
-        with _output() as output:
+        with self._files.one() as output:
             options["stdout"] = output
             try:
                 async with self._git.start(repository, command, **options) as process:
@@ -94,16 +95,38 @@ async def _written(file: int) -> bytes:
     return await to_the_end(os.pread, file, size, 0)
 
 
-@contextmanager
-def _output() -> Iterator[int]:
-    """A file in memory for MAX_ANSWER bytes; git fails when it writes more.
+class _Files:
+    """Files in memory of MAX_ANSWER bytes; git fails when it writes more.
 
-    Git writes 4 KiB at a time, which makes thousands of turns of a pipe.
+    Git writes 4 KiB at a time, which makes thousands of turns of a pipe. One file is kept for the next
+    answer, with the memory it has by now: to get pages from the kernel takes as long as to fill them.
     """
+
+    def __init__(self) -> None:
+        self._spare: int | None = None
+
+    @contextmanager
+    def one(self) -> Iterator[int]:
+        """A file to be written from its beginning; what is behind its position is another answer's."""
+        file, self._spare = self._spare, None
+        if file is None:
+            file = _created()
+        try:
+            os.lseek(file, 0, os.SEEK_SET)
+            yield file
+        finally:
+            if self._spare is None:
+                self._spare = file
+            else:
+                os.close(file)
+
+    def __del__(self) -> None:
+        if self._spare is not None:
+            os.close(self._spare)
+
+
+def _created() -> int:
     file = os.memfd_create("answer", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    try:
-        os.ftruncate(file, MAX_ANSWER)
-        fcntl.fcntl(file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW)
-        yield file
-    finally:
-        os.close(file)
+    os.ftruncate(file, MAX_ANSWER)
+    fcntl.fcntl(file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW)
+    return file

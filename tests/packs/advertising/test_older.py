@@ -163,6 +163,30 @@ async def test_what_is_too_long_for_memory_is_left_to_the_caller(
     assert counted.since == {"started": 1}
 
 
+async def test_a_short_answer_holds_nothing_of_a_longer_one_before(
+    advertised: Advertised, make_repo: NewRepo
+) -> None:
+    long, short = make_repo(), make_repo()
+    healthy(long)
+    [commit] = short.history(1, "refs/heads/main")
+
+    for repo in (long, short):
+        assert await said(advertised, repo) == by_git(repo)
+    assert commit.encode() in by_git(short)
+    assert len(by_git(short)) < len(by_git(long))
+
+
+async def test_answers_made_at_the_same_time_do_not_mix(advertised: Advertised, make_repo: NewRepo) -> None:
+    repos = [make_repo() for _ in range(4)]
+    for number, repo in enumerate(repos):
+        repo.history(number + 1, "refs/heads/main")
+
+    found = await asyncio.gather(*(said(advertised, repo) for repo in repos))
+
+    assert found == [by_git(repo) for repo in repos]
+    assert len(set(found)) == len(repos)
+
+
 async def test_lookups_are_counted(advertised: Advertised, make_repo: NewRepo) -> None:
     def now() -> list[float]:
         types = [inforef_cache_lookups.labels(kind)._value.get() for kind in ("hit", "miss", "err")]

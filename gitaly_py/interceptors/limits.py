@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from gitaly_py.config.limits import Concurrency
 from gitaly_py.limits.errors import LimitReached
-from gitaly_py.limits.limiter import Limiter, Slot
+from gitaly_py.limits.limiter import Slot
+from gitaly_py.limits.making import Acquirable, Limiters
 from gitaly_py.limits.report import Report
-from gitaly_py.limits.settings import limiter
+from gitaly_py.limits.settings import UNAUTHENTICATED, rpc_entries, rpc_name
 from gitaly_py.rpc.call import Call
 from gitaly_py.rpc.methods import Method
 from gitaly_py.rpc.steps import StepFactory
@@ -22,25 +23,26 @@ SWITCH: Final = "gitaly-feature-limit-unauthenticated"
 
 _SYSTEM: Final = "gitaly"
 
-_DEFAULTS: Final = (Concurrency(rpc="/gitaly.RepositoryService/ReplicateRepository", max_concurrency=1),)
-"""A repository is replicated once at a time: there is no use in doing it twice."""
-
 
 class RpcLimits:
     """The limiters of `[[concurrency]]`; of several entries for an RPC the last one counts."""
 
-    def __init__(self, entries: Sequence[Concurrency]) -> None:
-        self._entries = {entry.rpc: entry for entry in (*_DEFAULTS, *entries)}
+    def __init__(self, entries: Sequence[Concurrency], limiters: Limiters) -> None:
+        self._entries = rpc_entries(entries)
+        self._limiters = limiters
 
     def of(self, method: Method) -> StepFactory | None:
         """The step that limits a method, None for one without a limit."""
         entry = self._entries.get(method.path)
         if entry is None:
             return None
-        named = limiter(entry, _report(method, authenticated=True))
+        name = rpc_name(method.path)
+        named = self._limiters.make(name, entry, _report(method, authenticated=True))
         nameless = named
         if entry.unauthenticated is not None and entry.unauthenticated.is_set:
-            nameless = limiter(entry.unauthenticated, _report(method, authenticated=False))
+            nameless = self._limiters.make(
+                name + UNAUTHENTICATED, entry.unauthenticated, _report(method, authenticated=False)
+            )
         return None if named is nameless is None else partial(Limited, named, nameless)
 
 
@@ -52,7 +54,7 @@ class Limited:
 
     __slots__ = ("_call", "_limiter", "_slot")
 
-    def __init__(self, named: Limiter | None, nameless: Limiter | None, call: Call[Any, Any]) -> None:
+    def __init__(self, named: Acquirable | None, nameless: Acquirable | None, call: Call[Any, Any]) -> None:
         self._call = call
         self._limiter = named if is_authenticated(call) else nameless
         self._slot: Slot | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -11,6 +12,7 @@ from typing import TypeAlias
 from gitaly_py.limits.clock import LOOP, Clock
 from gitaly_py.limits.errors import LimitReached, QueueFull, QueueTimeout
 from gitaly_py.limits.monitor import OTHER, SILENT, Monitor
+from gitaly_py.limits.state import KeyState, LimiterState
 
 _Waiter: TypeAlias = asyncio.Future[bool]
 """True once it has a slot, False once it has waited for too long."""
@@ -28,12 +30,15 @@ class LimiterStatistics:
 
 @dataclass(slots=True, eq=False)
 class _Line:
-    """The callers of one key. admitted: holders, waiters, and waiters that are about to leave."""
+    """The callers of one key. admitted: holders, waiters, and waiters that are about to leave.
+
+    waiting: since when, the newest last.
+    """
 
     key: str
     admitted: int = 0
     running: int = 0
-    waiting: dict[_Waiter, None] = field(default_factory=dict)
+    waiting: dict[_Waiter, float] = field(default_factory=dict)
 
 
 class Slot:
@@ -82,6 +87,8 @@ class Limiter:
         self._monitor = monitor
         self._clock = clock
         self._lines: dict[str, _Line] = {}
+        self._admitted = 0
+        self._rejected: Counter[str] = Counter()
 
     async def acquire(self, key: str) -> Slot:
         """A slot of `key`, as soon as one is free. Raises QueueFull, QueueTimeout."""
@@ -98,6 +105,7 @@ class Limiter:
             self._leave(line)
             self._drop(line, began, error.reason if isinstance(error, LimitReached) else OTHER)
             raise
+        self._admitted += 1
         self._monitor.entered(line.running, self._clock.now() - began)
         return Slot(lambda: self._release(line))
 
@@ -107,6 +115,12 @@ class Limiter:
         for line in self._lines.values():
             self._wake(line)
 
+    def adjust(self, limit: int, *, max_queue: int, max_wait: float | None) -> None:
+        """Changes all that the constructor was given; whoever waits already keeps the former longest wait."""
+        self._max_queue = max_queue
+        self._max_wait = max_wait
+        self.resize(limit)
+
     def statistics(self) -> LimiterStatistics:
         """How much is going on."""
         lines = self._lines.values()
@@ -115,6 +129,18 @@ class Limiter:
             keys=len(lines),
             running=sum(line.running for line in lines),
             waiting=sum(len(line.waiting) for line in lines),
+        )
+
+    def state(self, name: str) -> LimiterState:
+        """The same for each key. name: of the limiter, for those who are shown it."""
+        now = self._clock.now()
+        return LimiterState(
+            name=name,
+            limit=max(self._limit, 0),
+            max_queue=self._max_queue,
+            keys=[_key_state(line, now) for line in self._lines.values()],
+            admitted=self._admitted,
+            rejected=dict(self._rejected),
         )
 
     async def _queue(self, line: _Line) -> None:
@@ -131,7 +157,7 @@ class Limiter:
     async def _granted(self, line: _Line) -> bool:
         """Waits for a slot; False when it took too long."""
         waiter: _Waiter = asyncio.get_running_loop().create_future()
-        line.waiting[waiter] = None
+        line.waiting[waiter] = self._clock.now()
         timer = None
         if self._max_wait is not None:
             timer = self._clock.call_later(self._max_wait, lambda: _expire(line, waiter))
@@ -177,6 +203,7 @@ class Limiter:
 
     def _drop(self, line: _Line, began: float, reason: str) -> None:
         seconds = self._clock.now() - began
+        self._rejected[reason] += 1
         self._monitor.dropped(line.key, len(line.waiting), line.running, seconds, reason)
 
 
@@ -184,3 +211,8 @@ def _expire(line: _Line, waiter: _Waiter) -> None:
     line.waiting.pop(waiter, None)
     if not waiter.done():
         waiter.set_result(False)
+
+
+def _key_state(line: _Line, now: float) -> KeyState:
+    oldest = next(iter(line.waiting.values()), now)
+    return KeyState(line.key, line.running, len(line.waiting), now - oldest)

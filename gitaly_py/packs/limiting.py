@@ -8,26 +8,24 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from gitaly_py.config.limits import Limit, PackObjectsLimiting
-from gitaly_py.limits.clock import LOOP, Clock
-from gitaly_py.limits.limiter import Limiter
+from gitaly_py.limits.making import Acquirable, Limiters
 from gitaly_py.limits.report import Report
-from gitaly_py.limits.settings import limiter
+from gitaly_py.limits.settings import PACKS, UNAUTHENTICATED
 from gitaly_py.telemetry import metrics
 
 _HOST_AND_PORT = re.compile(r"\[([^]]*)\]:[0-9]*|([^:]*):[0-9]*")
 
 
 class PackLimits:
-    """Admits generators of packs, for each address that they come from.
+    """Admits generators of packs, for each address that they come from."""
 
-    settings: of which an adaptive limit counts with its initial value.
-    """
-
-    def __init__(self, settings: PackObjectsLimiting, *, clock: Clock = LOOP) -> None:
-        self._authenticated = _limiter(settings, "authenticated", clock)
+    def __init__(self, settings: PackObjectsLimiting, limiters: Limiters) -> None:
+        self._authenticated = _limiter(PACKS, settings, "authenticated", limiters)
         self._unauthenticated = self._authenticated
         if settings.unauthenticated is not None and settings.unauthenticated.is_set:
-            self._unauthenticated = _limiter(settings.unauthenticated, "unauthenticated", clock)
+            self._unauthenticated = _limiter(
+                PACKS + UNAUTHENTICATED, settings.unauthenticated, "unauthenticated", limiters
+            )
 
     @asynccontextmanager
     async def admission(self, remote_ip: str, *, authenticated: bool) -> AsyncIterator[None]:
@@ -61,7 +59,7 @@ def limiting_key(remote_ip: str) -> str | None:
     return None if address.is_loopback else str(address)
 
 
-def _limiter(settings: Limit, caller: str, clock: Clock) -> Limiter | None:
+def _limiter(name: str, settings: Limit, caller: str, limiters: Limiters) -> Acquirable | None:
     """caller: value of the label `auth`."""
     report = Report(
         "pack-objects",
@@ -70,4 +68,4 @@ def _limiter(settings: Limit, caller: str, clock: Clock) -> Limiter | None:
         seconds=metrics.pack_objects_acquiring_seconds.labels(caller),
         dropped=lambda reason: metrics.pack_objects_dropped.labels(caller, reason).inc(),
     )
-    return limiter(settings, report, clock=clock)
+    return limiters.make(name, settings, report)

@@ -15,6 +15,7 @@ from grpc_status import rpc_status
 
 from gitaly_py.config.limits import Concurrency
 from gitaly_py.interceptors.limits import RpcLimits
+from gitaly_py.limits.making import Limiters
 from gitaly_py.pb.errors_pb2 import LimitError
 from gitaly_py.pb.smarthttp_pb2 import PostUploadPackRequest, PostUploadPackWithSidechannelRequest
 from gitaly_py.pb.smarthttp_pb2_grpc import SmartHTTPServiceStub
@@ -243,7 +244,7 @@ async def test_limits_show_in_metrics_and_log(
 def test_the_last_of_several_entries_counts_and_the_rest_is_unlimited() -> None:
     path = f"/gitaly.SmartHTTPService/{UNARY}"
     limits = RpcLimits(
-        [Concurrency(rpc=path, max_concurrency=1), Concurrency(rpc=path), Concurrency(rpc="x")]
+        [Concurrency(rpc=path, max_concurrency=1), Concurrency(rpc=path), Concurrency(rpc="x")], Limiters()
     )
     limited = [method.path for method in all_methods() if limits.of(method) is not None]
     assert limited == ["/gitaly.RepositoryService/ReplicateRepository"]

@@ -13,6 +13,7 @@ from gitaly_py.config import parse
 from gitaly_py.config.duration import Duration
 from gitaly_py.config.limits import PackObjectsLimiting, Unauthenticated
 from gitaly_py.limits.errors import QueueFull, QueueTimeout
+from gitaly_py.limits.making import Limiters
 from gitaly_py.packs.limiting import PackLimits, limiting_key
 from gitaly_py.telemetry import fields
 from gitaly_py.telemetry.metrics import REGISTRY
@@ -83,7 +84,7 @@ def test_no_text_is_an_error(text: str) -> None:
 
 
 async def test_one_address_has_as_many_slots_as_the_limit_and_another_has_its_own() -> None:
-    limits = PackLimits(PackObjectsLimiting(max_concurrency=1, max_queue_size=10))
+    limits = PackLimits(PackObjectsLimiting(max_concurrency=1, max_queue_size=10), Limiters())
     first = await enter(limits)
     second = asyncio.create_task(enter(limits, f"{ADDRESS}:80"))
     other = await enter(limits, "10.9.9.9")
@@ -96,19 +97,19 @@ async def test_one_address_has_as_many_slots_as_the_limit_and_another_has_its_ow
 
 @pytest.mark.parametrize("remote_ip", ["127.0.0.1", "", "nobody"])
 async def test_who_cannot_be_told_apart_is_not_limited(remote_ip: str) -> None:
-    limits = PackLimits(PackObjectsLimiting(max_concurrency=1, max_queue_size=1))
+    limits = PackLimits(PackObjectsLimiting(max_concurrency=1, max_queue_size=1), Limiters())
 
     await leave(*[await enter(limits, remote_ip) for _ in range(5)])
 
 
 async def test_zero_switches_the_limit_off() -> None:
-    limits = PackLimits(parse(b"pack_objects_limiting.max_concurrency = 0").pack_objects_limiting)
+    limits = PackLimits(parse(b"pack_objects_limiting.max_concurrency = 0").pack_objects_limiting, Limiters())
 
     await leave(*[await enter(limits) for _ in range(300)])
 
 
 async def test_by_default_two_hundred_run_and_two_hundred_wait() -> None:
-    limits = PackLimits(parse(b"").pack_objects_limiting)
+    limits = PackLimits(parse(b"").pack_objects_limiting, Limiters())
     held = [await enter(limits) for _ in range(200)]
     waiting = [asyncio.create_task(enter(limits)) for _ in range(200)]
     await settle()
@@ -126,7 +127,7 @@ async def test_of_an_adaptive_limit_the_initial_one_counts() -> None:
     settings = PackObjectsLimiting(
         max_concurrency=1, max_queue_size=1, adaptive=True, min_limit=1, initial_limit=3, max_limit=9
     )
-    limits = PackLimits(settings)
+    limits = PackLimits(settings, Limiters())
     held = [await enter(limits) for _ in range(3)]
     waiting = asyncio.create_task(enter(limits))
     await settle()
@@ -140,7 +141,8 @@ async def test_callers_without_a_name_have_a_limit_of_their_own_if_there_is_one(
     limits = PackLimits(
         PackObjectsLimiting(
             max_concurrency=1, max_queue_size=1, unauthenticated=Unauthenticated(max_concurrency=2)
-        )
+        ),
+        Limiters(),
     )
     named = await enter(limits)
     nameless = [await enter(limits, authenticated=False) for _ in range(2)]
@@ -162,7 +164,8 @@ async def test_callers_without_a_name_share_the_limit_otherwise(
     unauthenticated: Unauthenticated | None,
 ) -> None:
     limits = PackLimits(
-        PackObjectsLimiting(max_concurrency=1, max_queue_size=1, unauthenticated=unauthenticated)
+        PackObjectsLimiting(max_concurrency=1, max_queue_size=1, unauthenticated=unauthenticated),
+        Limiters(),
     )
     named = await enter(limits)
     nameless = asyncio.create_task(enter(limits, authenticated=False))
@@ -175,7 +178,7 @@ async def test_callers_without_a_name_share_the_limit_otherwise(
 
 async def test_an_admission_is_counted_and_logged() -> None:
     clock = FakeClock()
-    limits = PackLimits(PackObjectsLimiting(max_concurrency=1, max_queue_size=5), clock=clock)
+    limits = PackLimits(PackObjectsLimiting(max_concurrency=1, max_queue_size=5), Limiters(clock=clock))
     observed = metric("acquiring_seconds_count")
     first = await enter(limits)
 
@@ -204,7 +207,7 @@ async def test_an_admission_is_counted_and_logged() -> None:
 async def test_a_refusal_is_counted_and_logged() -> None:
     clock = FakeClock()
     settings = PackObjectsLimiting(max_concurrency=1, max_queue_size=1, max_queue_wait=Duration.parse("2s"))
-    limits = PackLimits(settings, clock=clock)
+    limits = PackLimits(settings, Limiters(clock=clock))
     full, late = metric("dropped_total", reason="max_size"), metric("dropped_total", reason="max_time")
     first = await enter(limits)
     slow = asyncio.create_task(enter(limits))

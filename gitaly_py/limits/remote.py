@@ -1,0 +1,98 @@
+"""Limiters that another process holds; see `desk.py` for the other end."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable
+
+from gitaly_py.limits.desk import Acquire, Answer, Dropped, Entered, Leave, Queued, Request
+from gitaly_py.limits.errors import LimitReached, QueueFull, QueueTimeout
+from gitaly_py.limits.limiter import Slot
+from gitaly_py.limits.monitor import OTHER, Monitor
+
+_ERRORS: dict[str, type[LimitReached]] = {kind.reason: kind for kind in (QueueFull, QueueTimeout)}
+
+
+class DeskLost(Exception):
+    """The process that holds the limiters is gone."""
+
+
+class RemoteDesk:
+    """The way to the limiters of another process. send: takes a message there."""
+
+    def __init__(self, send: Callable[[Request], None]) -> None:
+        self.send = send
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, asyncio.Queue[Answer | None]] = {}
+
+    def limiter(self, name: str, monitor: Monitor) -> RemoteLimiter:
+        """The limiter of that name."""
+        return RemoteLimiter(self, name, monitor)
+
+    def line_up(self, limiter: str, key: str) -> tuple[int, asyncio.Queue[Answer | None]]:
+        """Asks for a slot: the caller's number, and where its answers arrive."""
+        number = next(self._numbers)
+        answers = self._waiting[number] = asyncio.Queue()
+        self.send(Acquire(number, limiter, key))
+        return number, answers
+
+    def settled(self, number: int) -> None:
+        """No answer is waited for any longer."""
+        self._waiting.pop(number, None)
+
+    def receive(self, answer: Answer) -> None:
+        """Takes a message of the other process."""
+        waiting = self._waiting.get(answer.number)
+        if waiting is not None:
+            waiting.put_nowait(answer)
+
+    def close(self) -> None:
+        """The other process is gone: those who wait get DeskLost."""
+        for waiting in self._waiting.values():
+            waiting.put_nowait(None)
+
+
+class RemoteLimiter:
+    """One limiter of another process; as a Limiter of this one, for those who acquire."""
+
+    def __init__(self, desk: RemoteDesk, name: str, monitor: Monitor) -> None:
+        self._desk = desk
+        self._name = name
+        self._monitor = monitor
+
+    async def acquire(self, key: str) -> Slot:
+        """A slot of `key`, as soon as one is free. Raises QueueFull, QueueTimeout, DeskLost."""
+        number, answers = self._desk.line_up(self._name, key)
+        began = asyncio.get_running_loop().time()
+        queued = False
+        try:
+            answer = await answers.get()
+            if isinstance(answer, Queued):
+                self._monitor.queued(key, answer.waiting)
+                queued = True
+                answer = await answers.get()
+        except asyncio.CancelledError:
+            self._desk.send(Leave(number))
+            seconds = asyncio.get_running_loop().time() - began
+            self._monitor.dropped(key, 0, 0, seconds, OTHER)
+            raise
+        finally:
+            self._desk.settled(number)
+            if queued:
+                self._monitor.dequeued()
+        return self._judged(key, number, answer)
+
+    def _judged(self, key: str, number: int, answer: Answer | None) -> Slot:
+        if isinstance(answer, Entered):
+            self._monitor.entered(answer.running, answer.seconds)
+            return Slot(lambda: self._release(number))
+        self._desk.send(Leave(number))
+        if not isinstance(answer, Dropped):
+            raise DeskLost
+        self._monitor.dropped(key, answer.waiting, answer.running, answer.seconds, answer.reason)
+        raise _ERRORS[answer.reason]
+
+    def _release(self, number: int) -> None:
+        self._desk.send(Leave(number))
+        self._monitor.exited()

@@ -16,11 +16,12 @@ from collections.abc import MutableMapping
 from functools import lru_cache
 from json.encoder import encode_basestring
 from math import isfinite
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 
 from gitaly_py.telemetry.correlation import current_id
+from gitaly_py.telemetry.lines import Lines
 
 _LEVELS = {
     "trace": logging.DEBUG,
@@ -50,7 +51,7 @@ class UnknownLogFormat(ValueError):
 class _Output:
     """Where entries go and how they look there; what `configure` says, for `write` as well."""
 
-    def __init__(self, as_json: bool, level: int, stream: TextIO) -> None:
+    def __init__(self, as_json: bool, level: int, stream: TextIO | Lines) -> None:
         self.as_json = as_json
         self.render = _as_json if as_json else _as_text
         self.level = level
@@ -130,7 +131,7 @@ def configure(format_name: str = "text", level: str = "info", *, stream: TextIO 
     """
     if format_name not in ("", "text", "json"):
         raise UnknownLogFormat(format_name)
-    output = _Output(format_name == "json", _LEVELS.get(level, logging.INFO), stream or sys.stdout)
+    output = _Output(format_name == "json", _LEVELS.get(level, logging.INFO), stream or _standard_output())
     _outputs[:] = [output]
     structlog.configure(
         processors=[
@@ -139,9 +140,14 @@ def configure(format_name: str = "text", level: str = "info", *, stream: TextIO 
             output.render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(output.level),
-        logger_factory=structlog.WriteLoggerFactory(output.stream),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", output.stream)),
         cache_logger_on_first_use=False,
     )
+
+
+def _standard_output() -> Lines:
+    sys.stdout.flush()
+    return Lines(sys.stdout.fileno())
 
 
 def timestamp(seconds: float) -> str:

@@ -23,4 +23,4 @@ def command(ctx: click.Context, config: tuple[str, ...]) -> None:
         raise Failure(f'load config: config_path "{config[0]}": {error}') from error
     except InvalidConfig as error:
         raise Failure(str(error)) from error
-    ctx.exit(run(loaded))
+    ctx.exit(run(loaded, config[0]))

@@ -8,4 +8,4 @@ from gitaly_py.config.section import Section, setting
 class Workers(Section):
     """`[workers]`."""
 
-    count: int = setting(0, "Processes that serve calls; 0 is one a core. At present there is one.")
+    count: int = setting(0, "Processes that serve calls; 0 is one a core.")

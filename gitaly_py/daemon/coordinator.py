@@ -1,7 +1,4 @@
-"""What happens once a machine, however many workers there are.
-
-With one worker the supervisor calls it directly.
-"""
+"""What there is once a machine, however many workers serve it; lives in the supervisor."""
 
 from __future__ import annotations
 
@@ -12,6 +9,8 @@ from typing import Any
 import structlog
 
 from gitaly_py.config import Config
+from gitaly_py.limits.desk import Desk
+from gitaly_py.limits.settings import all_limits
 from gitaly_py.storage.leftovers import remove_quarantines
 from gitaly_py.storage.metadata import ensure_metadata
 from gitaly_py.storage.temporary import TemporaryAreas
@@ -22,24 +21,33 @@ _CLEANING_SECONDS = 3600
 
 
 class Coordinator:
-    """Keeps the storages of this machine in order: their metadata files and temporary areas."""
+    """Holds the limiters of all workers, and keeps the storages in order: metadata and temporary areas."""
 
     def __init__(self, config: Config) -> None:
-        self._paths = {storage.name: storage.path for storage in config.storage}
-        self._areas = TemporaryAreas(list(self._paths.values()))
+        self.desk = Desk()
+        self._areas = TemporaryAreas([storage.path for storage in config.storage])
         self._tasks: set[asyncio.Task[Any]] = set()
         self._stopping = threading.Event()
 
-    async def start(self) -> None:
+    def limit(self, config: Config) -> None:
+        """Sets the limits of a configuration, for calls that run as well."""
+        found = all_limits(config.concurrency, config.pack_objects_limiting)
+        self.desk.apply({name: settings for name, _, settings in found})
+
+    async def start(self, config: Config) -> None:
         """Writes missing metadata files and removes what a killed daemon left behind."""
-        for name, path in self._paths.items():
-            try:
-                await asyncio.to_thread(ensure_metadata, path)
-            except OSError as error:
-                _log.error("failed to write storage metadata", storage_name=name, error=str(error))
+        await self.mark(config)
         abandoned = await asyncio.to_thread(self._areas.sweep)
         spawn(self._remove_quarantines(abandoned), name="quarantine cleaner", owner=self._tasks)
         spawn(self._clean_hourly(), name="temporary area cleaner", owner=self._tasks)
+
+    async def mark(self, config: Config) -> None:
+        """Writes missing metadata files."""
+        for storage in config.storage:
+            try:
+                await asyncio.to_thread(ensure_metadata, storage.path)
+            except OSError as error:
+                _log.error("failed to write storage metadata", storage_name=storage.name, error=str(error))
 
     async def stop(self) -> None:
         self._stopping.set()

@@ -14,7 +14,7 @@ from gitaly_py.rpc.http2.limits import Limits
 from gitaly_py.telemetry import metrics
 from gitaly_py.telemetry.tasks import spawn
 from gitaly_py.transport.connections import Connections
-from gitaly_py.transport.frontdoor import FrontDoor
+from gitaly_py.transport.frontdoor import ALONE, FrontDoor, Share
 from gitaly_py.transport.listeners import Listener
 from gitaly_py.transport.relay import Engine, RelayEngine
 
@@ -24,11 +24,17 @@ _FOREVER = 365 * 24 * 3600.0
 class Endpoint:
     """Serves a frame on listening sockets with the engine that `rpc.engine` names.
 
-    engine_socket: path of a private socket, in a 0700 folder, for an engine that needs one.
+    engine_socket: path of a private socket, in a 0700 folder, for an engine that needs one. share: of the
+    connections that come in on sockets which others listen on as well.
     """
 
     def __init__(
-        self, frame: Frame[Any, Any], rpc: Rpc, engine_socket: Path, connections: Connections
+        self,
+        frame: Frame[Any, Any],
+        rpc: Rpc,
+        engine_socket: Path,
+        connections: Connections,
+        share: Share = ALONE,
     ) -> None:
         self._engine: NativeEngine | GrpcioEngine
         serve: Engine
@@ -41,6 +47,7 @@ class Endpoint:
             serve,
             on_connection=lambda kind: metrics.connections.labels(kind).inc(),
             handshake_timeout=rpc.preface_timeout.seconds,
+            share=share,
         )
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -49,6 +56,10 @@ class Endpoint:
         await self._engine.start()
         for listener in listeners:
             self._door.listen(listener)
+
+    async def refuse(self) -> None:
+        """Stops accepting; what runs goes on."""
+        await self._door.stop()
 
     async def drain(self, grace: float, force: asyncio.Event) -> bool:
         """Stops accepting and lets running calls finish.

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 from gitaly_py.config import Config
-from gitaly_py.daemon.runtime import RuntimeDirectory
 from gitaly_py.git.process import Git
 from gitaly_py.git.settings import GitSettings
 from gitaly_py.hooks.custom import CustomHooks
@@ -64,7 +63,8 @@ def internal_api_settings(config: Config) -> InternalApiSettings:
 
 
 def hooks(
-    config: Config, git: Git, api: InternalApi | NoInternalApi, runtime: RuntimeDirectory
+    config: Config, git: Git, api: InternalApi | NoInternalApi, runtime: str, number: int
 ) -> HookServer:
-    """What pushes are wired to."""
-    return HookServer(ReceiveHooks(api, CustomHooks(git, config.hooks.custom_hooks_dir)), str(runtime.path))
+    """What pushes are wired to. runtime: the runtime directory; number: of the worker."""
+    receive = ReceiveHooks(api, CustomHooks(git, config.hooks.custom_hooks_dir))
+    return HookServer(receive, runtime, socket_name=f"h{number}")

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+
 from aiohttp import web
-from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR
+from prometheus_client import Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-
-from gitaly_py.telemetry.metrics import REGISTRY
-
-for collector in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
-    REGISTRY.register(collector)
+from prometheus_client.registry import Collector
 
 
 class PrometheusEndpoint:
-    """Serves `/metrics` over plain HTTP on `address` (`host:port`, the host may be empty)."""
+    """Serves `/metrics` over plain HTTP on `address` (`host:port`, the host may be empty).
 
-    def __init__(self, address: str) -> None:
+    source: gives the metrics at the moment.
+    """
+
+    def __init__(self, address: str, source: Callable[[], Awaitable[Sequence[Metric]]]) -> None:
+        self._source = source
         host, _, port = address.rpartition(":")
         self._host = host.strip("[]") or None
         self._port = int(port)
@@ -24,7 +26,7 @@ class PrometheusEndpoint:
     async def start(self) -> None:
         """Binds and begins to serve. Raises OSError when the address is not to be had."""
         app = web.Application()
-        app.router.add_get("/metrics", _metrics)
+        app.router.add_get("/metrics", self._metrics)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         await web.TCPSite(self._runner, self._host, self._port, reuse_port=True).start()
@@ -40,6 +42,16 @@ class PrometheusEndpoint:
         if self._runner is not None:
             await self._runner.cleanup()
 
+    async def _metrics(self, _: web.Request) -> web.Response:
+        body = generate_latest(_Found(await self._source()))
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-async def _metrics(_: web.Request) -> web.Response:
-    return web.Response(body=generate_latest(REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+class _Found(Collector):
+    """Metrics as the library wants to have them."""
+
+    def __init__(self, families: Sequence[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterator[Metric]:
+        return iter(self._families)

@@ -53,6 +53,11 @@ class RuntimeDirectory:
         """Where the internal listener is."""
         return self.sockets / "intern"
 
+    def forget(self, worker: int) -> None:
+        """Deletes the sockets of a worker that has ended; a killed one leaves them."""
+        for kind in "ehip":
+            (self.sockets / f"{kind}{worker}").unlink(missing_ok=True)
+
     def remove(self) -> None:
         """Deletes the directory with all it holds."""
         shutil.rmtree(self.path, ignore_errors=True)

@@ -1,46 +1,55 @@
-"""Binds the sockets, runs the worker and the coordinator, and ends them on a signal (daemon.md 1.4, 2.5)."""
+"""Binds the sockets, starts and keeps the workers, and ends them on a signal (daemon.md 1.4, 2.5).
+
+SIGHUP reads the configuration again: new workers take over, the old ones finish their calls. A configuration
+that can't be used changes nothing.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import gc
+import itertools
 import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
+from typing import Any, Final
 
 import structlog
 import uvloop
+from prometheus_client import Metric
 
-from gitaly_py.config import Config, notices
+from gitaly_py.config import Config, ConfigError, check_startup, load, notices
+from gitaly_py.daemon.board import PLACES, Board
 from gitaly_py.daemon.coordinator import Coordinator
-from gitaly_py.daemon.listening import bind
+from gitaly_py.daemon.listening import Sockets, activated
+from gitaly_py.daemon.notify import ServiceManager
+from gitaly_py.daemon.orphans import adopt_orphans, end_orphans
 from gitaly_py.daemon.prometheus import PrometheusEndpoint
+from gitaly_py.daemon.reports import Reports
 from gitaly_py.daemon.runtime import RuntimeDirectory
-from gitaly_py.daemon.worker import Worker
+from gitaly_py.daemon.workers.crew import Crew, count_of
+from gitaly_py.daemon.workers.messages import Orders
+from gitaly_py.daemon.workers.process import WorkerFailed, WorkerProcess
 from gitaly_py.telemetry import logs, metrics
+from gitaly_py.telemetry.tasks import end_all, spawn
+from gitaly_py.transport.listeners import Listener, listen_unix
 
 _log = structlog.get_logger("gitaly")
 
-_COLLECT_AFTER = 20_000
-"""Container objects made and not freed since the last collection."""
-
-_STOPPING = {signal.SIGTERM: "terminated", signal.SIGINT: "interrupt", signal.SIGHUP: "hangup"}
+_STOPPING: Final = {signal.SIGTERM: "terminated", signal.SIGINT: "interrupt"}
 
 
 class UncleanStop(Exception):
     """Calls were cut when the daemon stopped."""
 
 
-def supervise(config: Config) -> int:
-    """Runs the daemon; the exit status."""
+def supervise(config: Config, path: str) -> int:
+    """Runs the daemon; the exit status. path: of the configuration."""
     try:
         logs.configure(config.logging.format, config.logging.level)
-        for notice in notices(config):
-            _log.warning(notice)
         metrics.use_latency_buckets(config.prometheus.grpc_latency_buckets)
-        uvloop.run(Supervisor(config).run())
+        adopt_orphans()
+        uvloop.run(Supervisor(config, path).run())
     except Exception as error:  # noqa: BLE001 - the border of the process: every error becomes its exit status
         _log.error("unclean Gitaly shutdown", error=str(error), exc_info=None if _expected(error) else error)
         return 1
@@ -49,54 +58,173 @@ def supervise(config: Config) -> int:
 
 
 def _expected(error: Exception) -> bool:
-    return isinstance(error, UncleanStop | OSError)
+    return isinstance(error, UncleanStop | WorkerFailed | OSError)
 
 
 class Supervisor:
-    """Owns the sockets and the worker, from start to stop."""
+    """Owns the sockets and the workers, from start to stop."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, path: str) -> None:
         self._config = config
+        self._path = path
         self._stop = asyncio.Event()
         self._force = asyncio.Event()
+        self._reload = asyncio.Event()
         self._signal = ""
+        self._numbers = itertools.count(1)
+        self._workers: set[WorkerProcess] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._leaving: set[asyncio.Task[Any]] = set()
+        self._manager = ServiceManager()
+        self._reports = Reports()
+        self._sockets = Sockets(activated())
+        self._board = Board.new()
+        self._coordinator = Coordinator(config)
+        self._runtime: RuntimeDirectory
+        self._internal: Listener
+        self._crew: Crew
 
     async def run(self) -> None:
         """Starts, serves until a signal, drains. Raises UncleanStop, or what kept it from starting."""
         since = time.monotonic()
-        async with self._started() as worker:
+        async with self._started():
             _log.info("Started Gitaly", duration_ms=round((time.monotonic() - since) * 1000))
+            self._manager.ready()
+            reloading = spawn(self._reload_on_demand(), name="reload", owner=self._tasks)
             await self._stop.wait()
             _log.info("[shutdown] stopping Gitaly")
-            clean = await worker.drain(self._config.graceful_restart_timeout.seconds, self._force)
+            self._manager.stopping()
+            # A reload that is under way ends with the tasks: its new workers are killed, the old ones serve.
+            reloading.cancel()
+            await asyncio.wait({reloading})
+            clean = await self._drained()
         if not clean:
             reason = "force shutdown" if self._force.is_set() else "grace period expired"
             raise UncleanStop(f'received signal "{self._signal}": wait: {reason}')
 
     @asynccontextmanager
-    async def _started(self) -> AsyncIterator[Worker]:
+    async def _started(self) -> AsyncIterator[None]:
         """Every part of the daemon, in the order of start-up; they end in reverse."""
+        config = self._config
+        self._watch_signals()
+        self._warn(config)
         async with AsyncExitStack() as parts:
-            runtime = RuntimeDirectory.create(self._config.runtime_dir)
-            parts.callback(runtime.remove)
-            coordinator = Coordinator(self._config)
-            parts.push_async_callback(coordinator.stop)
-            await coordinator.start()
-            worker = Worker(self._config, runtime)
-            parts.push_async_callback(worker.close)
-            if self._config.prometheus_listen_addr:
-                endpoint = PrometheusEndpoint(self._config.prometheus_listen_addr)
+            parts.callback(self._board.close)
+            self._runtime = RuntimeDirectory.create(config.runtime_dir)
+            parts.callback(self._runtime.remove)
+            parts.push_async_callback(self._coordinator.stop)
+            await self._coordinator.start(config)
+            self._coordinator.limit(config)
+            parts.callback(self._sockets.close)
+            self._sockets.bind(config)
+            self._sockets.keep(config)
+            self._internal = listen_unix(str(self._runtime.internal_socket))
+            parts.callback(self._internal.socket.close)
+            parts.push_async_callback(end_all, self._tasks)
+            self._crew = Crew(config, self._hire)
+            parts.push_async_callback(self._end_workers)
+            await self._crew.start()
+            if config.prometheus_listen_addr:
+                endpoint = PrometheusEndpoint(config.prometheus_listen_addr, self._families)
                 parts.push_async_callback(endpoint.stop)
                 await endpoint.start()
-            listeners = bind(self._config)
-            parts.callback(self._remove_socket)
-            await worker.start(listeners)
-            self._watch_signals()
-            _spare_the_collector()
-            yield worker
+            yield
+
+    def _hire(self, config: Config) -> WorkerProcess:
+        """Starts a worker. Raises OSError."""
+        external = self._sockets.bind(config)
+        places = {worker.place for worker in self._workers}
+        place = next(place for place in range(PLACES) if place not in places)
+        worker = WorkerProcess(next(self._numbers), place, self._reports.began)
+        worker.start(self._coordinator.desk)
+        self._workers.add(worker)
+        worker.when_ended(lambda: self._has_ended(worker))
+        orders = Orders(
+            config=config,
+            number=worker.number,
+            place=place,
+            runtime=str(self._runtime.path),
+            secure=[address.kind == "tls" for address in external],
+            shared_limits=count_of(config) > 1,
+        )
+        sockets = [*external.values(), self._internal.socket]
+        worker.instruct(orders, [self._board.fd, *(sock.fileno() for sock in sockets)])
+        return worker
+
+    def _has_ended(self, worker: WorkerProcess) -> None:
+        self._workers.discard(worker)
+        self._board.clear(worker.place)
+        self._runtime.forget(worker.number)
+        self._reports.ended(worker)
+        spawn(end_orphans(self._pids), name="end of orphans", owner=self._leaving)
+
+    def _pids(self) -> set[int]:
+        return {worker.pid for worker in self._workers}
+
+    async def _drained(self) -> bool:
+        """Refuses connections and lets all calls finish; whether none was cut."""
+        self._sockets.close()
+        clean = await self._crew.drain(self._config.graceful_restart_timeout.seconds, self._force)
+        if self._leaving:
+            await asyncio.wait(self._leaving)
+        return clean
+
+    async def _end_workers(self) -> None:
+        await end_all(self._leaving)
+        for worker in list(self._workers):
+            worker.kill()
+            await worker.ended()
+        await end_orphans(self._pids)
+
+    async def _families(self) -> list[Metric]:
+        return await self._reports.families(list(self._workers))
+
+    async def _reload_on_demand(self) -> None:
+        while True:
+            await self._reload.wait()
+            self._reload.clear()
+            self._manager.reloading()
+            try:
+                await self._reloaded()
+            except (ConfigError, WorkerFailed, OSError) as error:
+                metrics.config_reload_failures.inc()
+                _log.error("reload failed, nothing is changed", error=str(error))
+            self._manager.ready()
+
+    async def _reloaded(self) -> None:
+        """Puts workers with a new configuration in the place of the old ones.
+
+        Raises ConfigError, WorkerFailed, OSError: then all is as before.
+        """
+        config = await asyncio.to_thread(load, self._path)
+        check_startup(config)
+        self._warn(config)
+        crew = Crew(config, self._hire)
+        self._coordinator.limit(config)
+        try:
+            await crew.start()
+        except BaseException:
+            self._coordinator.limit(self._config)
+            self._sockets.keep(self._config)
+            raise
+        former, self._crew, self._config = self._crew, crew, config
+        self._sockets.keep(config)
+        logs.configure(config.logging.format, config.logging.level)
+        await self._coordinator.mark(config)
+        spawn(self._let_go(former), name="former workers", owner=self._leaving)
+        _log.info("configuration reloaded", workers=len(crew.workers))
+
+    async def _let_go(self, crew: Crew) -> None:
+        if not await crew.drain(crew.config.graceful_restart_timeout.seconds, self._force):
+            _log.warning("calls of former workers were cut")
+
+    def _warn(self, config: Config) -> None:
+        for notice in notices(config):
+            _log.warning(notice)
 
     def _watch_signals(self) -> None:
         loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, self._reload.set)
         for number, name in _STOPPING.items():
             loop.add_signal_handler(number, self._on_signal, name)
 
@@ -106,18 +234,3 @@ class Supervisor:
             self._force.set()
         self._signal = self._signal or name
         self._stop.set()
-
-    def _remove_socket(self) -> None:
-        if self._config.socket_path:
-            Path(self._config.socket_path).unlink(missing_ok=True)
-
-
-def _spare_the_collector() -> None:
-    """Keeps the garbage collector from walking over what start-up left, for as long as the daemon lives.
-
-    Modules, descriptors and handlers are hundreds of thousands of objects that never become garbage;
-    calls leave few cycles, so that a rarer collection costs no memory worth naming.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_COLLECT_AFTER, 20, 50)

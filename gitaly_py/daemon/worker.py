@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 from gitaly_py import __version__
-from gitaly_py.config import Config
 from gitaly_py.daemon import parts
+from gitaly_py.daemon.board import Board
 from gitaly_py.daemon.endpoint import Endpoint
-from gitaly_py.daemon.runtime import RuntimeDirectory
+from gitaly_py.daemon.workers.messages import Orders
 from gitaly_py.git.reading.cache import Readers
 from gitaly_py.hooks.smudge import LfsSmudge
 from gitaly_py.interceptors import steps
@@ -16,6 +17,9 @@ from gitaly_py.interceptors.access_log import LoggedMethods
 from gitaly_py.interceptors.authentication import Tokens
 from gitaly_py.interceptors.limits import RpcLimits
 from gitaly_py.interceptors.server_metrics import register
+from gitaly_py.limits.making import Limiters
+from gitaly_py.limits.remote import RemoteDesk
+from gitaly_py.limits.state import LimiterState
 from gitaly_py.packs.advertising.advertiser import Advertiser
 from gitaly_py.packs.cache import Packs
 from gitaly_py.packs.limiting import PackLimits
@@ -34,35 +38,38 @@ from gitaly_py.storage.locator import Storages
 from gitaly_py.storage.repository import Repository
 from gitaly_py.telemetry import metrics
 from gitaly_py.transport.connections import Connections
-from gitaly_py.transport.listeners import Listener, listen_unix
+from gitaly_py.transport.listeners import Listener
 
 
 class Worker:
-    """Serves the external listeners and, for the daemon's own children, the internal one."""
+    """Serves the external listeners and, for the daemon's own children, the internal one.
 
-    def __init__(self, config: Config, runtime: RuntimeDirectory) -> None:
-        self._config = config
-        self._runtime = runtime
+    board: what workers share. desk: the limiters of all of them. Raises the error of whatever can't be made.
+    """
+
+    def __init__(self, orders: Orders, board: Board, desk: RemoteDesk) -> None:
+        config, number = orders.config, orders.number
         self._git = parts.git(config)
         self._readers = Readers(self._git, processes=config.git.catfile_cache_size)
         self._api = parts.internal_api(config)
-        self._hooks = parts.hooks(config, self._git, self._api, runtime)
-        generations = Generations()
+        self._hooks = parts.hooks(config, self._git, self._api, orders.runtime, number)
+        self._limiters = Limiters(desk, shared=orders.shared_limits)
+        generations = Generations(board.generations(number))
         self._packs = Packs(self._git, PackCacheSettings.of(config.pack_objects_cache), generations)
-        self._takeovers = Takeovers(str(runtime.path), self._git.binary)
+        self._takeovers = Takeovers(orders.runtime, self._git.binary, socket_name=f"p{number}")
         self._health = ServingState()
-        connections = Connections()
+        self._connections = Connections()
         self._frame: Frame[App, Repository] = Frame(
             App(
                 version=__version__,
                 config=config,
                 git=self._git,
                 storages=Storages({storage.name: storage.path for storage in config.storage}, self._readers),
-                connections=connections,
+                connections=self._connections,
                 hooks=self._hooks,
-                lfs=LfsSmudge(self._api, str(runtime.path)),
+                lfs=LfsSmudge(self._api, orders.runtime),
                 health=self._health,
-                pack_limits=PackLimits(config.pack_objects_limiting),
+                pack_limits=PackLimits(config.pack_objects_limiting, self._limiters),
                 packs=self._packs,
                 plans=Plans(),
                 takeovers=self._takeovers,
@@ -73,15 +80,31 @@ class Worker:
             steps=steps(
                 Tokens(config.auth.secret.encode(), config.auth.transitioning),
                 LoggedMethods.from_environment(),
-                RpcLimits(config.concurrency),
+                RpcLimits(config.concurrency, self._limiters),
             ),
             resolve=resolve,
             codes=CODES,
         )
-        self._external = Endpoint(self._frame, config.rpc, runtime.sockets / "engine", connections)
-        self._internal = Endpoint(self._frame, config.rpc, runtime.sockets / "inner", connections)
+        sockets = Path(orders.runtime, "sock.d")
+        share = board.share(orders.place)
+        self._external = Endpoint(self._frame, config.rpc, sockets / f"e{number}", self._connections, share)
+        self._internal = Endpoint(self._frame, config.rpc, sockets / f"i{number}", self._connections)
 
-    async def start(self, listeners: list[Listener]) -> None:
+    @property
+    def connections(self) -> int:
+        """Connections now."""
+        return len(self._connections)
+
+    @property
+    def git_version(self) -> str:
+        """Of the git that is run."""
+        return self._git.version
+
+    def limiters(self) -> list[LimiterState]:
+        """The limiters of this worker alone."""
+        return self._limiters.states()
+
+    async def start(self, external: list[Listener], internal: Listener) -> None:
         """Serves. Raises the error of whatever can't start: git, hooks, sockets."""
         metrics.build_info.labels(__version__, self._git.version).set(1)
         register(rpc.method for rpc in self._frame.rpcs.values())
@@ -89,19 +112,30 @@ class Worker:
         await self._hooks.start()
         await self._packs.start()
         await self._takeovers.start()
-        await self._internal.start([listen_unix(str(self._runtime.internal_socket))])
-        await self._external.start(listeners)
+        await self._internal.start([internal])
+        await self._external.start(external)
 
     async def drain(self, grace: float, force: asyncio.Event) -> bool:
-        """Finishes running calls, external ones first so that their hooks can still call back.
+        """Finishes running external calls; internal ones, which their hooks make, are still taken.
 
         Returns whether all of them finished within `grace` seconds and unforced.
         """
         self._health.stop()
-        loop = asyncio.get_running_loop()
-        until = loop.time() + grace
-        clean = await self._external.drain(grace, force)
-        return await self._internal.drain(max(until - loop.time(), 0), force) and clean
+        return await self._external.drain(grace, force)
+
+    async def finish(self, grace: float, force: asyncio.Event) -> bool:
+        """The same for internal ones."""
+        return await self._internal.drain(grace, force)
+
+    async def abandon(self) -> None:
+        """Takes no connection any more, and ends git processes, which may remove their lock files."""
+        await self._external.refuse()
+        await self._internal.refuse()
+        await self._git.close()
+
+    def kill(self) -> None:
+        """Ends git processes that are left, at once."""
+        self._git.kill()
 
     async def close(self) -> None:
         """Ends what is left: hooks, readers, git processes."""

@@ -173,6 +173,11 @@ class Git:
         for process in processes:
             await process.exited()
 
+    def kill(self) -> None:
+        """Ends all processes that still run, and what they have started, at once."""
+        for process in list(self._live):
+            process.kill()
+
     def _spawn(self, repository: GitRepository | None, command: Command, options: Options) -> Process:
         line = self._line(repository, command, options)
         backend = reference_backend(repository.path) if repository else "files"

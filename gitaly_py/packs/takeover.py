@@ -26,9 +26,6 @@ from gitaly_py.telemetry.tasks import end_all, spawn
 _MAX_STDIN: Final = 256 * 1024 * 1024
 """Bytes of wants and haves: some four million of them."""
 
-_SOCKET: Final = "packs"
-"""No longer than the name of the socket that was tried at start (daemon.md 1.4)."""
-
 _log = structlog.get_logger("gitaly")
 
 
@@ -73,11 +70,12 @@ class Takeovers:
     """Serves the hooks of this process's fetches.
 
     runtime_dir: has a folder `sock.d`; gets the program `gitaly-pack-objects`. git: path of the binary.
+    socket_name: of the socket in there, another one a process.
     """
 
-    def __init__(self, runtime_dir: str, git: str) -> None:
+    def __init__(self, runtime_dir: str, git: str, *, socket_name: str = "packs") -> None:
         self._git = git
-        self._socket = os.path.join(runtime_dir, "sock.d", _SOCKET)
+        self._socket = os.path.join(runtime_dir, "sock.d", socket_name)
         self._program = os.path.join(runtime_dir, "gitaly-pack-objects")
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[Any]] = set()

@@ -7,33 +7,59 @@ A push does not end it: a pack for given wants and haves stays right when there 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 
-class Generations:
-    """The generations of a worker's repositories, in memory. known: how many of them are remembered."""
+class Table(Protocol):
+    """Where generations are kept, by the absolute path of a repository."""
+
+    def of(self, path: str) -> int:
+        """The generation of a repository; none it had before is the same."""
+
+    def raise_of(self, path: str) -> None:
+        """Begins a new one."""
+
+
+class OwnTable:
+    """Generations of one process. known: how many repositories are remembered."""
 
     def __init__(self, *, known: int = 65536) -> None:
         self._known = known
         self._raised: dict[str, int] = {}
         self._others = 0
         self._latest = 0
-        self._subscribers: list[Callable[[str], None]] = []
 
     def of(self, path: str) -> int:
-        """The generation of the repository at the absolute `path`; none it had before is the same."""
+        """See Table."""
         return self._raised.get(path, self._others)
 
     def raise_of(self, path: str) -> None:
-        """Begins a new generation, and tells subscribers; for when the former objects are out of reach."""
+        """See Table."""
         self._latest += 1
         if len(self._raised) >= self._known:
             # Whatever is forgotten begins a generation, too: that costs a few packs and no memory.
             self._raised.clear()
             self._others = self._latest
         self._raised[path] = self._latest
+
+
+class Generations:
+    """The generations of repositories, as one worker sees them. table: shared by all workers."""
+
+    def __init__(self, table: Table | None = None) -> None:
+        self._table = table or OwnTable()
+        self._subscribers: list[Callable[[str], None]] = []
+
+    def of(self, path: str) -> int:
+        """The generation of the repository at the absolute `path`; none it had before is the same."""
+        return self._table.of(path)
+
+    def raise_of(self, path: str) -> None:
+        """Begins a new generation, and tells subscribers; for when the former objects are out of reach."""
+        self._table.raise_of(path)
         for subscriber in self._subscribers:
             subscriber(path)
 
     def subscribe(self, callback: Callable[[str], None]) -> None:
-        """Calls `callback` with the path of each repository whose generation is raised."""
+        """Calls `callback` with the path of each repository whose generation is raised by this worker."""
         self._subscribers.append(callback)

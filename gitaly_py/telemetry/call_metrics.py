@@ -45,6 +45,11 @@ class CallCounter(Collector):
             series = self._series[values] = CounterSeries()
         return series
 
+    @property
+    def total(self) -> int:
+        """The sum of all series."""
+        return sum(series.value for series in self._series.values())
+
     def collect(self) -> Iterator[CounterMetricFamily]:
         """What prometheus_client asks for."""
         family = CounterMetricFamily(self._name, self._text, labels=self._labels)

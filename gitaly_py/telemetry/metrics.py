@@ -273,5 +273,17 @@ gitlab_api_latency_seconds = latency_histogram(
     "gitaly_gitlab_api_latency_seconds", "Time of calls to the internal API of Rails.", ("endpoint",)
 )
 
+# workers
+config_reload_failures = counter(
+    "gitaly_config_reload_failures_total", "Reloads of the configuration that changed nothing."
+)
+worker_restarts = counter("gitaly_worker_restarts_total", "Workers that ended and had to be replaced.")
+workers = gauge("gitaly_workers", "Worker processes.", ("state",))
+
 # build
 build_info = gauge("gitlab_build_info", "Always 1; the labels say what runs.", ("version", "git_version"))
+
+
+def running_calls() -> int:
+    """RPCs of this process that have begun and not ended."""
+    return grpc_started.total - grpc_handled.total

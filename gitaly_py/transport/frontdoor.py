@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import structlog
 
@@ -29,6 +29,7 @@ SESSION_BACKLOG: Final = 1  # client streams beyond the first: accepted by nobod
 _TOO_SLOW: Final = "timeout"
 _ACCEPT_BATCH: Final = 64
 _ACCEPT_PAUSE: Final = 1.0  # seconds without accepting when the process has no descriptor left
+_OTHERS_SECONDS: Final = 0.005  # that others get to accept a connection which is theirs
 _KEEPALIVE_SECONDS: Final = 15
 _UNIX_SEND_BUFFER: Final = 512 << 10
 """Bytes the kernel takes on a unix socket before the writer has to wait for the reader. Unlike TCP's, the
@@ -41,6 +42,35 @@ def _ignore(_: Kind) -> None:
     """Counts nothing."""
 
 
+class Share(Protocol):
+    """What a front door asks about the connections of others who listen on the same sockets."""
+
+    def is_mine(self) -> bool:
+        """Whether the next connection is this process's to accept."""
+
+    def hold(self, connections: int) -> None:
+        """Tells the others how many connections are here."""
+
+    def leave(self) -> None:
+        """Nothing is accepted here any longer."""
+
+
+class _Alone:
+    """Nobody else listens."""
+
+    def is_mine(self) -> bool:
+        return True
+
+    def hold(self, connections: int) -> None:
+        pass
+
+    def leave(self) -> None:
+        pass
+
+
+ALONE: Final[Share] = _Alone()
+
+
 class FrontDoor:
     """The listening sockets of a process and the connections that came through them.
 
@@ -49,6 +79,7 @@ class FrontDoor:
     handshake_timeout: seconds for TLS, the first bytes, and the first stream of a session.
     window: bytes a client may have in flight on each stream of a session.
     close_timeout: seconds until a stream of a session that the client does not close is aborted.
+    share: of the connections that this process is to take.
     """
 
     def __init__(
@@ -59,8 +90,10 @@ class FrontDoor:
         handshake_timeout: float = 120.0,
         window: int = SESSION_WINDOW,
         close_timeout: float = 300.0,
+        share: Share = ALONE,
     ) -> None:
         self._engine = engine
+        self._share = share
         self._on_connection = on_connection
         self._handshake_timeout = handshake_timeout
         self._window = window
@@ -77,11 +110,13 @@ class FrontDoor:
     def listen(self, listener: Listener) -> None:
         """Accepts connections from `listener`, which the front door owns from now on."""
         self._listeners.append(listener)
+        self._share.hold(self.live)
         self._watch(listener)
 
     async def stop(self) -> None:
         """Stops accepting; live connections go on, those that have not begun to say what they speak end."""
         listeners, self._listeners = self._listeners, []
+        self._share.leave()
         for listener in listeners:
             asyncio.get_running_loop().remove_reader(listener.socket.fileno())
             listener.socket.close()
@@ -103,18 +138,41 @@ class FrontDoor:
 
     def _accept(self, listener: Listener) -> None:
         for _ in range(_ACCEPT_BATCH):
-            try:
-                sock, name = listener.socket.accept()
-            except (BlockingIOError, InterruptedError):
+            if not self._share.is_mine():
+                loop = asyncio.get_running_loop()
+                loop.remove_reader(listener.socket.fileno())
+                loop.call_later(_OTHERS_SECONDS, self._accept_anyway, listener)
                 return
-            except ConnectionAbortedError:
-                continue
-            except OSError as error:
-                self._pause(listener, error)
+            if not self._accept_one(listener):
                 return
-            self._on_connection(listener.kind)
-            address = "@" if listener.kind == "unix" else joined_host_port(name)
-            spawn(self._serve(sock, listener, address), name=f"connection {address}", owner=self._tasks)
+
+    def _accept_anyway(self, listener: Listener) -> None:
+        """Takes a connection that the others have left lying; they may be busy."""
+        if listener in self._listeners:
+            self._accept_one(listener)
+        self._watch(listener)
+
+    def _accept_one(self, listener: Listener) -> bool:
+        """Whether there may be more."""
+        try:
+            sock, name = listener.socket.accept()
+        except (BlockingIOError, InterruptedError):
+            return False
+        except ConnectionAbortedError:
+            return True
+        except OSError as error:
+            self._pause(listener, error)
+            return False
+        self._on_connection(listener.kind)
+        address = "@" if listener.kind == "unix" else joined_host_port(name)
+        task = spawn(self._serve(sock, listener, address), name=f"connection {address}", owner=self._tasks)
+        self._share.hold(self.live)
+        task.add_done_callback(self._left)
+        return True
+
+    def _left(self, _: asyncio.Task[None]) -> None:
+        if self._listeners:
+            self._share.hold(self.live)
 
     def _pause(self, listener: Listener, error: OSError) -> None:
         """What is wrong may pass (no descriptors, no memory), and the socket stays readable meanwhile."""

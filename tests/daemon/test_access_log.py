@@ -70,7 +70,7 @@ async def test_a_unary_call_is_one_line_with_all_that_is_known(daemon: Daemon, r
         "user_id": "user-7",
         "username": "rosa",
         "feature_flags": "a_flag b_flag",
-        "pid": daemon.pid,
+        "pid": daemon.worker.pid,
     }
     assert expected.items() <= entry.items()
     assert "error" not in entry

@@ -55,7 +55,7 @@ async def waiting_push(daemon: Daemon, tmp_path: Path) -> tuple[Repo, str, Any]:
     return repo, oid, call
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_an_idle_daemon_ends_at_once_though_clients_are_connected(
     new_daemon: NewDaemon, number: signal.Signals
 ) -> None:

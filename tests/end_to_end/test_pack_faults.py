@@ -108,7 +108,7 @@ def producers(daemon: FetchingDaemon) -> list[psutil.Process]:
 
 async def nothing_left(daemon: FetchingDaemon, descriptors: int) -> None:
     """Waits until no process is left, and no descriptor more than before."""
-    process = psutil.Process(daemon.pid)
+    process = daemon.worker
     async with asyncio.timeout(20):
         while daemon.children() or process.num_fds() > descriptors:
             await asyncio.sleep(0.05)
@@ -117,7 +117,7 @@ async def nothing_left(daemon: FetchingDaemon, descriptors: int) -> None:
 async def test_a_killed_producer_is_a_clean_error_and_leaves_nothing(
     keeping: FetchingDaemon, client: MultiplexedConnection, wanted: Wanted, tmp_path: Path
 ) -> None:
-    before = psutil.Process(keeping.pid).num_fds()
+    before = keeping.worker.num_fds()
     async with paused(client, wanted) as one, paused(client, wanted) as other:
         (producer,) = producers(keeping)
         producer.kill()
@@ -163,7 +163,7 @@ async def test_readers_that_hang_up_at_random_leave_nothing(
 ) -> None:
     wanted = Wanted(keeping, 3_000_000)
     assert (await wanted.fetched(client)).error is None
-    before = psutil.Process(keeping.pid).num_fds()
+    before = keeping.worker.num_fds()
     chance = random.Random(1)
 
     async def hang_up() -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from gitaly_py.storage.generations import Generations
+from gitaly_py.storage.generations import Generations, OwnTable
 from gitaly_py.storage.removal import remove
 from gitaly_py.storage.repository import Repository
 
@@ -24,7 +24,7 @@ def test_other_repositories_keep_their_generation() -> None:
 
 
 def test_forgetting_repositories_brings_no_former_generation_back() -> None:
-    generations = Generations(known=2)
+    generations = Generations(OwnTable(known=2))
     seen: dict[str, set[int]] = {path: {generations.of(path)} for path in ("/a", "/b", "/c")}
     for path in ("/a", "/b", "/c", "/a", "/c", "/b", "/a"):
         generations.raise_of(path)

@@ -31,7 +31,8 @@ class Daemon:
     engine: what speaks gRPC; tests get it from the fixture of that name, so that they run over every engine.
     rpc: further TOML for the section `[rpc]`. extra: TOML that goes into the configuration, before its first
     table. tables: TOML that goes to its end.
-    grace: how long calls may go on after a signal to stop. program: the module that is run.
+    grace: how long calls may go on after a signal to stop. program: the module that is run. workers: how many
+    processes serve calls.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Daemon:
         grace: str = "5s",
         environment: dict[str, str] | None = None,
         program: str = "gitaly_py",
+        workers: int = 1,
     ) -> None:
         self.root = root
         self.token = token
@@ -61,7 +63,7 @@ class Daemon:
         self._channel: grpc.aio.Channel | None = None
         for folder in (self.storage, self.other_storage, root / "run", root / "bin"):
             folder.mkdir(parents=True, exist_ok=True)
-        rpc_section = f'[rpc]\nengine = "{engine}"\n{rpc}\n'
+        rpc_section = f'[workers]\ncount = {workers}\n[rpc]\nengine = "{engine}"\n{rpc}\n'
         self.config.write_text(self._configuration(extra, rpc_section + tables))
 
     def _configuration(self, extra: str, tables: str) -> str:
@@ -117,6 +119,18 @@ format = "json"
         return self._process.pid
 
     @property
+    def workers(self) -> list[psutil.Process]:
+        """The processes that serve calls, the oldest first."""
+        children = psutil.Process(self.pid).children()
+        return sorted((each for each in children if _is_worker(each)), key=lambda each: each.create_time())
+
+    @property
+    def worker(self) -> psutil.Process:
+        """The only one of them."""
+        [found] = self.workers
+        return found
+
+    @property
     def runs(self) -> bool:
         """The process was started and has not ended."""
         return self._process is not None and self._process.poll() is None
@@ -135,10 +149,10 @@ format = "json"
         return kind(self.channel)  # type: ignore[call-arg]
 
     def children(self) -> list[psutil.Process]:
-        """The processes that the daemon started and that still run."""
+        """The processes that the daemon started for calls and that still run."""
         with contextlib.suppress(psutil.NoSuchProcess):
             running = psutil.Process(self.pid).children(recursive=True)
-            return [child for child in running if child.status() != psutil.STATUS_ZOMBIE]
+            return [child for child in running if _lives(child) and not _is_worker(child)]
         return []
 
     def log_entries(self) -> Iterator[dict[str, Any]]:
@@ -188,3 +202,15 @@ format = "json"
         except subprocess.TimeoutExpired:
             self.kill()
             raise
+
+
+def _lives(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    return False
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return "gitaly_py.daemon.workers.entry" in process.cmdline()
+    return False

@@ -257,12 +257,12 @@ async def test_unless_asked_for_pointers_stay(connected: Daemon, repo: Repo, rai
 
 def peak_of(daemon: Daemon) -> int:
     """Bytes of memory the daemon had at most since `forget_peak_of`."""
-    status = Path(f"/proc/{daemon.pid}/status").read_text()
+    status = Path(f"/proc/{daemon.worker.pid}/status").read_text()
     return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
 
 
 def forget_peak_of(daemon: Daemon) -> None:
-    Path(f"/proc/{daemon.pid}/clear_refs").write_text("5")
+    Path(f"/proc/{daemon.worker.pid}/clear_refs").write_text("5")
 
 
 async def test_a_large_object_is_never_in_the_daemons_memory(
@@ -282,7 +282,7 @@ async def test_a_large_object_is_never_in_the_daemons_memory(
 
 def connections_of(daemon: Daemon, rails: Rails) -> list[object]:
     """Open connections of the daemon to Rails."""
-    connections = psutil.Process(daemon.pid).net_connections("tcp")
+    connections = daemon.worker.net_connections("tcp")
     return [
         each
         for each in connections

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import psutil
 import pytest
 from grpc import StatusCode
 
@@ -28,7 +27,7 @@ async def fetch(connection: MultiplexedConnection, repo: Repo, talk: Talk) -> Fe
 
 def descriptors(daemon: Daemon) -> int:
     """How many the daemon has open."""
-    return psutil.Process(daemon.pid).num_fds()
+    return daemon.worker.num_fds()
 
 
 async def test_a_client_that_stops_reading_holds_up_nobody_and_leaves_nothing_when_it_is_gone(

@@ -1,0 +1,147 @@
+"""The socket between supervisor and worker: whole messages in both directions.
+
+Both ends are processes of one daemon, so messages are pickled objects, each behind its length.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import socket
+import struct
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+_LENGTH: Final = struct.Struct("!I")
+_RECEIVED_AT_ONCE: Final = 256 * 1024
+_MOST_DESCRIPTORS: Final = 64
+
+
+class LinkBroken(Exception):
+    """The other end is gone."""
+
+
+class Link:
+    """One end, within an event loop.
+
+    receive: called with each message. lost: called once, when the other end is gone.
+    """
+
+    def __init__(self, sock: socket.socket, receive: Callable[[Any], None], lost: Callable[[], None]) -> None:
+        sock.setblocking(False)
+        self._sock = sock
+        self._receive = receive
+        self._lost = lost
+        self._loop = asyncio.get_running_loop()
+        self._incoming = bytearray()
+        self._outgoing = bytearray()
+        self._is_flushing = False
+        self._open = True
+        self._loop.add_reader(sock.fileno(), self._readable)
+
+    def send(self, message: object) -> None:
+        """Sends a message with all others of this turn; to an end that is gone it is lost."""
+        if not self._open:
+            return
+        self._outgoing += _packed(message)
+        if not self._is_flushing:
+            self._is_flushing = True
+            self._loop.call_soon(self._flush)
+
+    def drop(self) -> None:
+        """The other end is gone: takes what it has sent before, and closes."""
+        while self._open and self._readable():
+            pass
+        self.close()
+
+    def close(self) -> None:
+        """Sends what is left, if that goes at once, and closes."""
+        if self._open:
+            self._flush()
+        if self._open:
+            self._open = False
+            self._loop.remove_reader(self._sock.fileno())
+            self._loop.remove_writer(self._sock.fileno())
+            self._sock.close()
+
+    def _flush(self) -> None:
+        if not self._open:
+            return
+        self._loop.remove_writer(self._sock.fileno())
+        try:
+            while self._outgoing:
+                del self._outgoing[: self._sock.send(self._outgoing)]
+        except BlockingIOError:
+            self._loop.add_writer(self._sock.fileno(), self._flush)
+            return
+        except OSError:
+            self._outgoing.clear()
+        self._is_flushing = False
+
+    def _readable(self) -> bool:
+        """Takes what has come; whether there was anything."""
+        try:
+            data = self._sock.recv(_RECEIVED_AT_ONCE)
+        except BlockingIOError:
+            return False
+        except OSError:
+            data = b""
+        if not data:
+            self.close()
+            self._lost()
+            return False
+        self._incoming += data
+        for message in _taken(self._incoming):
+            self._receive(message)
+        return True
+
+
+def send_first(sock: socket.socket, message: object, descriptors: Sequence[int]) -> None:
+    """Sends the first message, with descriptors, before there is an event loop at the other end."""
+    data = _packed(message)
+    # However long the message is: the other end reads as soon as it runs.
+    sent = socket.send_fds(sock, [data], descriptors)
+    sock.sendall(memoryview(data)[sent:])
+
+
+def receive_first(sock: socket.socket) -> tuple[Any, list[int]]:
+    """The other end of `send_first`. Raises LinkBroken."""
+    data, descriptors, _, _ = socket.recv_fds(sock, _LENGTH.size, _MOST_DESCRIPTORS)
+    incoming = bytearray(data)
+    while data:
+        for message in _taken(incoming):
+            return message, descriptors
+        data = sock.recv(_length(incoming) - len(incoming))
+        incoming += data
+    raise LinkBroken
+
+
+def _packed(message: object) -> bytes:
+    data = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
+    return _LENGTH.pack(len(data)) + data
+
+
+def _length(incoming: bytearray) -> int:
+    """Bytes of the first message with its length, as far as is known."""
+    if len(incoming) < _LENGTH.size:
+        return _LENGTH.size
+    return _LENGTH.size + int(_LENGTH.unpack_from(incoming)[0])
+
+
+def _taken(incoming: bytearray) -> list[Any]:
+    """Takes whole messages out of what has come."""
+    messages = []
+    while len(incoming) >= (length := _length(incoming)) > _LENGTH.size:
+        messages.append(pickle.loads(memoryview(incoming)[_LENGTH.size : length]))
+        del incoming[:length]
+    return messages
+
+
+def pair() -> tuple[socket.socket, socket.socket]:
+    """Both ends, the first one ours. Neither is inherited by others."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    with suppress(OSError):
+        # What does not fit waits; a larger buffer makes that rare.
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+    return ours, theirs

@@ -70,7 +70,7 @@ class ControlGroups:
     def prune(self) -> None:
         """Removes the groups of daemons that are gone."""
         root = os.path.dirname(self.path)
-        for name in sorted(self._hierarchy.inner(root)):
+        for name in self._inner(root):
             match = _OURS.fullmatch(name)
             if match is not None and int(match[1]) != self._pid and not psutil.pid_exists(int(match[1])):
                 _log.info("removing leftover control groups", path=os.path.join(root, name))
@@ -142,12 +142,18 @@ class ControlGroups:
         self._failing = error is not None
 
     def _remove(self, group: str, *, tries: int) -> None:
-        inner = sorted(self._hierarchy.inner(group))
-        for each in (*(f"{group}/{name}" for name in inner), group):
+        for each in (*(f"{group}/{name}" for name in self._inner(group)), group):
             try:
                 self._rmdir(each, tries)
             except OSError as error:
                 _log.warning("control group not removed", path=each, error=str(error))
+
+    def _inner(self, group: str) -> list[str]:
+        try:
+            return sorted(self._hierarchy.inner(group))
+        except OSError as error:
+            _log.warning("control group not read", path=group, error=str(error))
+            return []
 
     def _rmdir(self, group: str, tries: int) -> None:
         """Processes that have just been ended may take a while to leave."""

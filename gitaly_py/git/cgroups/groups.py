@@ -29,7 +29,7 @@ _log = structlog.get_logger("gitaly")
 
 _OURS: Final = re.compile(r"gitaly-([0-9]+)")
 _KEYS: Final = 4096
-_TRIES: Final = 20
+_TRIES: Final = 100
 _TRY_SECONDS: Final = 0.05
 
 
@@ -46,7 +46,6 @@ class ControlGroups:
         self.path = os.path.join(settings.hierarchy_root.strip("/"), f"gitaly-{pid}")
         self._settings = settings
         self._hierarchy = _mounted(settings.mountpoint)
-        self._pid = pid
         self._failing = False
         # The kernel takes a few milliseconds to move a process, more when it is short of something.
         self._mover = ThreadPoolExecutor(1, thread_name_prefix="cgroups")
@@ -72,7 +71,7 @@ class ControlGroups:
         root = os.path.dirname(self.path)
         for name in self._inner(root):
             match = _OURS.fullmatch(name)
-            if match is not None and int(match[1]) != self._pid and not psutil.pid_exists(int(match[1])):
+            if match is not None and not psutil.pid_exists(int(match[1])):
                 _log.info("removing leftover control groups", path=os.path.join(root, name))
                 self._remove(os.path.join(root, name), tries=1)
 

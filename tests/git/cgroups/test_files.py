@@ -67,6 +67,11 @@ def test_a_file_of_another_form_is_refused(path: Path, text: str, read: object) 
         read(str(path))  # type: ignore[operator]
 
 
+def test_what_cannot_be_read_is_not_taken_for_unknown(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError):
+        files.number(str(tmp_path))
+
+
 def test_a_refused_write_names_the_file(path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=f"{path}/x"):
         files.write(f"{path}/x", "1")

@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
@@ -180,6 +181,44 @@ def test_a_limit_whose_controller_is_missing_keeps_the_daemon_from_starting() ->
             match=r"/memory.max: Permission denied \(the file is missing: is its controller enabled",
         ):
             groups.prepare()
+
+
+def test_a_process_that_is_gone_is_no_fault(make: Maker) -> None:
+    with subprocess.Popen(["true"]) as gone:
+        gone.wait()
+    groups = make()
+    groups.prepare()
+    with capture_logs() as logs:
+        groups.admit(gone.pid, "", lambda: True)
+        groups.close()
+    groups.remove()
+
+    assert not logs
+
+
+def test_groups_are_removed_once_their_last_process_has_left(make: Maker) -> None:
+    groups = make()
+    groups.prepare()
+    with subprocess.Popen(["sleep", "0.3"]) as process:
+        groups.admit(process.pid, "", lambda: True)
+        groups.close()
+        assert "/repos-" in members(process.pid)
+        reaper = threading.Thread(target=process.wait)
+        reaper.start()
+        groups.remove()
+        reaper.join()
+
+    assert not any(os.path.exists(folder) for folder in groups._hierarchy.folders(groups.path))
+
+
+async def test_closing_git_waits_until_the_last_process_is_where_it_belongs(make: Maker) -> None:
+    groups = make()
+    groups.prepare()
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as process:
+        groups.admit(process.pid, "", lambda: True)
+        await Git(GitSettings(binary=GIT), groups).close()
+        assert "/repos-" in members(process.pid)
+    groups.remove()
 
 
 def test_groups_of_a_dead_daemon_are_kept_as_long_as_its_processes_run(make: Maker) -> None:

@@ -37,7 +37,7 @@ class ControlGroups:
     """`<hierarchy_root>/gitaly-<pid>` and in it `repos-<n>`, the groups that processes are put in.
 
     The daemon's one owner calls `prepare`, `prune`, `load` and `remove`; whoever starts processes calls
-    `admit` and `close`. All but `admit` block.
+    `admit` and `close`. All but `admit` and `key` block. path: of the daemon's group, below the mount point.
     settings: whose `repositories.count` is above 0. storages: their folders by name. pid: the owner's.
     Raises ControlGroupsUnusable where there are no control groups.
     """
@@ -50,7 +50,7 @@ class ControlGroups:
         # The kernel takes a few milliseconds to move a process, more when it is short of something.
         self._mover = ThreadPoolExecutor(1, thread_name_prefix="cgroups")
         roots = sorted(((path, name) for name, path in storages.items()), reverse=True)
-        self.key = lru_cache(_KEYS)(partial(_key, roots))
+        self._key = lru_cache(_KEYS)(partial(_key, roots))
 
     def prepare(self) -> None:
         """Makes the daemon's group, and the first of those in it to see whether that can be done.
@@ -78,6 +78,10 @@ class ControlGroups:
     def remove(self) -> None:
         """Removes the daemon's groups, whose processes have ended by now."""
         self._remove(self.path, tries=_TRIES)
+
+    def key(self, path: str) -> str:
+        """What a repository is known by: `<storage>/<relative path>`, or its path outside of all storages."""
+        return self._key(path)
 
     def load(self) -> Load:
         """The load of all groups together. Raises OSError, ValueError."""
@@ -178,7 +182,6 @@ def _mounted(mountpoint: str) -> Hierarchy:
 
 
 def _key(roots: list[tuple[str, str]], path: str) -> str:
-    """`<storage>/<relative path>` of a repository's path; the path itself outside of all storages."""
     for root, name in roots:
         if path.startswith(f"{root}/"):
             return f"{name}{path.removeprefix(root)}"

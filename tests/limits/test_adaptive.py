@@ -255,15 +255,16 @@ async def test_the_timers_poll_every_ten_and_calibrate_every_thirty_seconds() ->
     limits = AdaptiveLimits(source, MEMORY, clock=clock)
     limits.add("x", 10, 1, 20, nothing)
     async with running(limits):
-        for polls in (1, 2):
+        for polls, until_calibration in ((1, 20), (2, 10)):
             clock.advance(9)
             await settle()
             assert source.reads == polls - 1
             clock.advance(1)
-            await until(lambda expected=polls: source.reads == expected and clock.timers == 2)
-        assert limits.current() == {"x": 10}
+            await until(lambda seconds=until_calibration: clock.pending == [10, seconds])
+            assert (source.reads, limits.current()) == (polls, {"x": 10})
         clock.advance(10)
-        await until(lambda: limits.current() == {"x": 11} and source.reads == 3 and clock.timers == 2)
+        await until(lambda: clock.pending == [10, 30])
+        assert (source.reads, limits.current()) == (3, {"x": 11})
     clock.advance(100)
     await settle()
 
@@ -286,9 +287,9 @@ async def test_a_failing_condition_does_not_end_the_timers() -> None:
     limits.add("x", 10, 1, 20, nothing)
     with capture_logs() as logs:
         async with running(limits):
-            for polls in (1, 2):
+            for until_calibration in (20, 10):
                 clock.advance(10)
-                await until(lambda expected=polls: source.reads == expected and clock.timers == 2)
+                await until(lambda seconds=until_calibration: clock.pending == [10, seconds])
     limits.calibrate()
 
     assert [each["task"] for each in logs if each["event"] == "background task failed"] == ["load poll"] * 2

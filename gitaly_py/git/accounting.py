@@ -28,6 +28,11 @@ def started(command: str, forking: float) -> None:
     fields.add("command.spawn_token_fork_ms", _milliseconds(forking))
 
 
+def placed(group: str) -> None:
+    """Notes the control group of a process, as a path below where those are mounted."""
+    fields.put("command.cgroup_path", group)
+
+
 def ended(command: str, usage: Usage, git_version: str, backend: str) -> None:
     """Books a process that was reaped; call it in the context in which it was started."""
     _add_fields(usage)

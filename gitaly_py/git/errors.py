@@ -12,6 +12,7 @@ GitError
 │   ├── ConfigUnreadable
 │   ├── UnknownObjectFormat
 │   └── UnknownReferenceBackend
+├── ControlGroupsUnusable       asked for, but not to be had
 ├── WireError                   see gitaly_py.git.wire.errors
 └── UpdateError                 see gitaly_py.git.updating.errors
 """
@@ -25,6 +26,13 @@ from gitaly_py.git.wire.goquote import quote
 
 class GitError(Exception):
     """Root of everything the git layer raises."""
+
+
+class ControlGroupsUnusable(GitError):
+    """Control groups are configured, but can't be made or limited; the text names the file."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"failed setting up cgroups: {text}")
 
 
 class CommandError(GitError):

@@ -20,6 +20,7 @@ from typing import TypedDict, Unpack
 import structlog
 
 from gitaly_py.git import accounting
+from gitaly_py.git.cgroups.groups import ControlGroups
 from gitaly_py.git.child import Process
 from gitaly_py.git.commands import Command
 from gitaly_py.git.environment import config_flags, environment_of, inherited
@@ -61,17 +62,22 @@ class Finished:
 
 
 class Place(TypedDict, total=False):
-    """Where a process runs: its folder, and the reference backend of its repository (a metric label)."""
+    """Where a process runs: its folder, its repository, and that one's reference backend (a metric label)."""
 
     cwd: str
+    repository: GitRepository | None
     backend: str
 
 
 class Git:
-    """Starts git for the whole daemon; one object a process. `close` ends every child."""
+    """Starts git for the whole daemon; one object a process. `close` ends every child.
 
-    def __init__(self, settings: GitSettings | None = None) -> None:
+    groups: where processes belong, None where the system need not know; closed with this.
+    """
+
+    def __init__(self, settings: GitSettings | None = None, groups: ControlGroups | None = None) -> None:
         self.settings = settings or GitSettings()
+        self._groups = groups
         self._environment = inherited(self.settings.environment)
         self._live: set[Process] = set()
         self._known_version: tuple[tuple[int, int, int], str, Version] | None = None
@@ -172,6 +178,8 @@ class Git:
             process.terminate()
         for process in processes:
             await process.exited()
+        if self._groups is not None:
+            await asyncio.to_thread(self._groups.close)
 
     def kill(self) -> None:
         """Ends all processes that still run, and what they have started, at once."""
@@ -183,7 +191,7 @@ class Git:
         backend = reference_backend(repository.path) if repository else "files"
         secrets = options.get("secrets", ())
         environment = environment_of(self._environment, repository, options.get("env", {}), secrets)
-        return self._begun(line, environment, command.name, options, backend=backend)
+        return self._begun(line, environment, command.name, options, backend=backend, repository=repository)
 
     def _begun(
         self,
@@ -211,11 +219,19 @@ class Git:
                 raise SpawnFailed(name, error) from error
             streams.hand_over()
         self._live.add(process)
+        if self._groups is not None:
+            self._place(process, self._groups, line, place.get("repository"))
         accounting.started(name, time.monotonic() - began)
         _log.debug(
             "spawn", pid=process.pid, path=os.fsdecode(line[0]), args=[os.fsdecode(arg) for arg in line]
         )
         return process
+
+    def _place(
+        self, process: Process, groups: ControlGroups, line: list[bytes], repository: GitRepository | None
+    ) -> None:
+        key = os.fsdecode(b"/".join(line)) if repository is None else groups.key(repository.path)
+        accounting.placed(groups.admit(process.pid, key, lambda: process.returncode is None))
 
     def _line(self, repository: GitRepository | None, command: Command, options: Options) -> list[bytes]:
         try:

@@ -194,6 +194,14 @@ streamcache_sendfile_bytes = call_counter(
     "gitaly_streamcache_sendfile_bytes_total", "Bytes that the kernel moved from files to clients.", ()
 ).labels()
 
+# limits that follow the load
+concurrency_limiting_backoff_events = counter(
+    "gitaly_concurrency_limiting_backoff_events_total", "Reasons found to shrink limits.", ("watcher",)
+)
+concurrency_limiting_current_limit = gauge(
+    "gitaly_concurrency_limiting_current_limit", "Adaptive limits as they are now.", ("limit",)
+)
+
 # limits of RPCs
 _LIMITED_RPC = ("system", "grpc_service", "grpc_method")
 concurrency_limiting_acquiring_seconds = latency_histogram(

@@ -37,6 +37,11 @@ class FakeClock:
         """Calls that are to come."""
         return sum(not timer.cancelled for timer in self._timers)
 
+    @property
+    def pending(self) -> list[float]:
+        """Seconds until each of them, the next one first."""
+        return sorted(timer.due - self._now for timer in self._timers if not timer.cancelled)
+
     def advance(self, seconds: float) -> None:
         """Moves on, and makes the calls that are due by then."""
         self._now += seconds

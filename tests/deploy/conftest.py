@@ -35,9 +35,7 @@ async def exposed(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Asyn
 
 
 @pytest_asyncio.fixture(scope="package")
-async def prometheus(
-    tmp_path_factory: pytest.TempPathFactory, exposed: Exposed
-) -> AsyncIterator[Prometheus]:
+async def prometheus(tmp_path_factory: pytest.TempPathFactory, exposed: Exposed) -> AsyncIterator[Prometheus]:
     """One that scrapes that daemon, and has seen it answer a call."""
     watching = Prometheus(tmp_path_factory.mktemp("prometheus"), f"127.0.0.1:{exposed.port}")
     try:

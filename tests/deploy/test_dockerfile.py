@@ -47,8 +47,9 @@ def test_nothing_is_run_but_the_set_up() -> None:
         "apt-get update",
         f"apt-get install -y --no-install-recommends {' '.join(PACKAGES)}",
         "rm -rf /var/lib/apt/lists/*",
-        f"useradd --system --create-home --home-dir /var/lib/{user} --shell /usr/sbin/nologin {user}",
-        f"install -d -o {user} -g {user} /run/{user} /var/lib/{user}/repositories",
+        f"useradd --system --home-dir /var/lib/{user} --shell /usr/sbin/nologin {user}",
+        f"install -d -o {user} -g {user} /run/{user}",
+        f"install -d -o {user} -g {user} -m 0700 /var/lib/{user} /var/lib/{user}/repositories",
         f"make {TARGET}",
     ]
 
@@ -80,5 +81,11 @@ def test_the_image_gets_the_files_that_the_set_up_reads(tmp_path: Path) -> None:
 
     assert recipe(tmp_path, TARGET) == recipe(ROOT, TARGET)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    for name in ("tools/make-venv.py", project["readme"], *project["license-files"], "gitaly_py/cli"):
+    for name in (
+        "tools/make-venv.py",
+        "proto/gitaly_py/pb",
+        project["readme"],
+        *project["license-files"],
+        "gitaly_py/cli",
+    ):
         assert (tmp_path / name).exists(), name

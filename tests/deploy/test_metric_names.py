@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -76,18 +77,19 @@ def labels(metrics: Metrics) -> dict[str, frozenset[str]]:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 async def test_dashboards_ask_for_what_there_is(
-    file: object, labels: dict[str, frozenset[str]], metrics: Metrics
+    file: Path, labels: dict[str, frozenset[str]], metrics: Metrics
 ) -> None:
     assert_known([use for query in queries(file) for use in uses(query)], labels, metrics)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-async def test_variables_ask_for_what_there_is(file: object, labels: dict[str, frozenset[str]]) -> None:
+async def test_variables_ask_for_what_there_is(file: Path, labels: dict[str, frozenset[str]]) -> None:
     for variable in json.loads(file.read_text())["templating"]["list"]:
         if variable["type"] == "query":
-            query, label = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["query"]).groups()
-            assert label in TARGET
-            assert all(use.metric in labels and use.labels <= TARGET for use in uses(query))
+            asked = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["query"])
+            assert asked is not None
+            assert asked[2] in TARGET
+            assert all(use.metric in labels and use.labels <= TARGET for use in uses(asked[1]))
 
 
 @needs_prometheus

@@ -19,7 +19,7 @@ from gitaly_py.daemon.listening import bind
 from gitaly_py.daemon.prometheus import PrometheusEndpoint
 from gitaly_py.daemon.runtime import RuntimeDirectory
 from gitaly_py.daemon.worker import Worker
-from gitaly_py.telemetry import logs, metrics
+from gitaly_py.telemetry import logs, metrics, tracing
 
 _log = structlog.get_logger("gitaly")
 
@@ -40,10 +40,13 @@ def supervise(config: Config) -> int:
         for notice in notices(config):
             _log.warning(notice)
         metrics.use_latency_buckets(config.prometheus.grpc_latency_buckets)
+        tracing.start()
         uvloop.run(Supervisor(config).run())
     except Exception as error:  # noqa: BLE001 - the border of the process: every error becomes its exit status
         _log.error("unclean Gitaly shutdown", error=str(error), exc_info=None if _expected(error) else error)
         return 1
+    finally:
+        tracing.stop()
     _log.info("Gitaly shutdown")
     return 0
 

@@ -19,7 +19,7 @@ from typing import TypedDict, Unpack
 
 import structlog
 
-from gitaly_py.git import accounting
+from gitaly_py.git import accounting, spans
 from gitaly_py.git.child import Process
 from gitaly_py.git.commands import Command
 from gitaly_py.git.environment import config_flags, environment_of, inherited
@@ -36,6 +36,7 @@ from gitaly_py.git.settings import GitSettings
 from gitaly_py.git.streams import PIPE, Options, Stderr, Streams
 from gitaly_py.git.version import Version, parse_version, version_string
 from gitaly_py.telemetry import metrics
+from gitaly_py.telemetry.tracing import Span
 
 __all__ = ["PIPE", "Finished", "Git", "Options", "Process", "Stderr"]
 
@@ -61,10 +62,14 @@ class Finished:
 
 
 class Place(TypedDict, total=False):
-    """Where a process runs: its folder, and the reference backend of its repository (a metric label)."""
+    """Where a process runs: its folder, and the reference backend of its repository (a metric label).
+
+    span: of the process, while there are traces.
+    """
 
     cwd: str
     backend: str
+    span: Span | None
 
 
 class Git:
@@ -188,8 +193,23 @@ class Git:
         options: Options,
         **place: Unpack[Place],
     ) -> Process:
+        span = place["span"] = spans.begun(line[0], name)
+        try:
+            return self._child(line, spans.handed_on(span, environment), name, options, **place)
+        except BaseException:
+            spans.not_started(span)
+            raise
+
+    def _child(
+        self,
+        line: list[bytes],
+        environment: Mapping[bytes, bytes],
+        name: str,
+        options: Options,
+        **place: Unpack[Place],
+    ) -> Process:
         began = time.monotonic()
-        backend = place.get("backend", "files")
+        backend, span = place.get("backend", "files"), place.get("span")
         with Streams(options) as streams:
             child = _started(line, environment, streams, name, place.get("cwd"))
             try:
@@ -198,7 +218,7 @@ class Git:
                     streams,
                     name,
                     self.settings.terminate_grace,
-                    lambda ended: self._reaped(ended, child, backend),
+                    lambda ended: self._reaped(ended, child, backend, span),
                 )
             except OSError as error:
                 child.kill()
@@ -227,11 +247,14 @@ class Git:
             line += [b"--git-dir", os.fsencode(repository.path)]
         return line + flags + arguments
 
-    def _reaped(self, process: Process, child: subprocess.Popen[bytes], backend: str) -> None:
+    def _reaped(
+        self, process: Process, child: subprocess.Popen[bytes], backend: str, span: Span | None
+    ) -> None:
         child.returncode = process.returncode  # so that it does not look for the process itself
         self._live.discard(process)
         if process.usage is not None:
             accounting.ended(process.name, process.usage, self.version, backend)
+        spans.ended(span, process.pid, process.returncode, process.usage)
         _log.debug("spawn complete", pid=process.pid, **{"command.exitCode": process.returncode})
 
     def _report(self, process: Process) -> None:

@@ -9,8 +9,10 @@ from gitaly_py.interceptors.correlation import Correlation
 from gitaly_py.interceptors.cost import Cost
 from gitaly_py.interceptors.limits import RpcLimits
 from gitaly_py.interceptors.server_metrics import ServerMetrics
+from gitaly_py.interceptors.tracing import TracedCall
 from gitaly_py.rpc.methods import Method
-from gitaly_py.rpc.steps import StepFactory, Steps
+from gitaly_py.rpc.steps import ReporterFactory, StepFactory, Steps
+from gitaly_py.telemetry import tracing
 
 
 def steps(tokens: Tokens, logged: LoggedMethods, limits: RpcLimits) -> Steps:
@@ -27,8 +29,9 @@ def steps(tokens: Tokens, logged: LoggedMethods, limits: RpcLimits) -> Steps:
         is_stream = method.client_streaming or method.server_streaming
         return (Cost, limited) if is_stream else (limited, Cost)
 
+    traced: tuple[ReporterFactory, ...] = (TracedCall,) if tracing.is_on() else ()
     return Steps(
-        reporters=(Correlation, AccessLog.of(logged), ClientRequests, ServerMetrics),
+        reporters=(Correlation, *traced, AccessLog.of(logged), ClientRequests, ServerMetrics),
         admission=(Authentication.by(tokens),),
         handling=handling,
     )

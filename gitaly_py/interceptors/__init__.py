@@ -12,7 +12,7 @@ from gitaly_py.interceptors.server_metrics import ServerMetrics
 from gitaly_py.interceptors.tracing import TracedCall
 from gitaly_py.rpc.methods import Method
 from gitaly_py.rpc.steps import ReporterFactory, StepFactory, Steps
-from gitaly_py.telemetry import tracing
+from gitaly_py.telemetry.tracing import is_on as traces_are_on
 
 
 def steps(tokens: Tokens, logged: LoggedMethods, limits: RpcLimits) -> Steps:
@@ -29,7 +29,7 @@ def steps(tokens: Tokens, logged: LoggedMethods, limits: RpcLimits) -> Steps:
         is_stream = method.client_streaming or method.server_streaming
         return (Cost, limited) if is_stream else (limited, Cost)
 
-    traced: tuple[ReporterFactory, ...] = (TracedCall,) if tracing.is_on() else ()
+    traced: tuple[ReporterFactory, ...] = (TracedCall,) if traces_are_on() else ()
     return Steps(
         reporters=(Correlation, *traced, AccessLog.of(logged), ClientRequests, ServerMetrics),
         admission=(Authentication.by(tokens),),

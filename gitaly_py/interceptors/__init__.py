@@ -7,6 +7,7 @@ from gitaly_py.interceptors.authentication import Authentication, Tokens
 from gitaly_py.interceptors.client_requests import ClientRequests
 from gitaly_py.interceptors.correlation import Correlation
 from gitaly_py.interceptors.cost import Cost
+from gitaly_py.interceptors.invalidation import Invalidation
 from gitaly_py.interceptors.limits import RpcLimits
 from gitaly_py.interceptors.server_metrics import ServerMetrics
 from gitaly_py.interceptors.tracing import TracedCall
@@ -22,12 +23,13 @@ def steps(tokens: Tokens, logged: LoggedMethods, limits: RpcLimits) -> Steps:
     """
 
     def handling(method: Method) -> tuple[StepFactory, ...]:
+        inner = Invalidation.of(method)
         limited = limits.of(method)
         if limited is None:
-            return (Cost,)
+            return (Cost, *inner)
         # A refused stream still tells what it has cost.
         is_stream = method.client_streaming or method.server_streaming
-        return (Cost, limited) if is_stream else (limited, Cost)
+        return (Cost, limited, *inner) if is_stream else (limited, Cost, *inner)
 
     traced: tuple[ReporterFactory, ...] = (TracedCall,) if traces_are_on() else ()
     return Steps(

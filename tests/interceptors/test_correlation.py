@@ -33,10 +33,12 @@ async def rails() -> AsyncIterator[Rails]:
 
 
 @pytest.fixture
-async def pushed_to(tmp_path: Path, rails: Rails, engine: str) -> AsyncIterator[Daemon]:
+async def pushed_to(
+    tmp_path_factory: pytest.TempPathFactory, rails: Rails, engine: str
+) -> AsyncIterator[Daemon]:
     """A daemon that asks `rails`."""
     tables = f'[gitlab]\nurl = "{rails.url}"\nsecret = "{SECRET.decode()}"\n'
-    started = Daemon(tmp_path / "daemon", engine=engine, tables=tables).start()
+    started = Daemon(tmp_path_factory.mktemp("gitaly"), engine=engine, tables=tables).start()
     yield started
     await started.close_channel()
     assert await asyncio.to_thread(started.stop) == 0

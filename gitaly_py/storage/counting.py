@@ -1,0 +1,132 @@
+"""How many repositories the storages hold, by kind (daemon.md 6.6, 7.5).
+
+A walk counts them once; what is created and removed from then on is added and taken away. A process that
+serves calls and has not walked shows only what it has changed: the sum over all processes is right.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections import Counter
+from collections.abc import Collection
+
+import structlog
+
+from gitaly_py.storage.paths import clean
+from gitaly_py.storage.walking import repositories
+from gitaly_py.telemetry import metrics
+
+_PAUSE_SECONDS = 0.001
+"""Between two repositories, so that calls come first where there are very many."""
+
+_CLUSTER = "@cluster"
+
+_log = structlog.get_logger("gitaly")
+
+
+class _Walk:
+    """A count under way, which shows nothing yet."""
+
+    def __init__(self, storage_path: str) -> None:
+        self.counts: Counter[str] = Counter()
+        self._storage_path = storage_path
+        self._changed: set[str] = set()
+        self._position: list[str] = []
+
+    def found(self, path: str) -> None:
+        """The walk is at a repository. They come in the order of their folders' names."""
+        relative = _relative(self._storage_path, path)
+        self._position = relative.split("/")
+        if path not in self._changed:
+            _add(self.counts, relative, 1)
+            if not _prefix(relative):
+                _log.warning("repository directly in its storage is not counted", path=path)
+
+    def created(self, path: str) -> None:
+        """A call has made a repository, which the walk may come to or not."""
+        self._changed.add(path)
+        _add(self.counts, _relative(self._storage_path, path), 1)
+
+    def removed(self, path: str) -> None:
+        """A call has removed one, which the walk will not find any more."""
+        relative = _relative(self._storage_path, path)
+        if path in self._changed or relative.split("/") <= self._position:
+            _add(self.counts, relative, -1)
+        self._changed.add(path)
+
+
+_lock = threading.Lock()
+_walks: dict[str, _Walk] = {}
+
+
+async def count(storage_paths: Collection[str], stop: threading.Event) -> None:
+    """Counts the repositories of storages, each folder once and unhurriedly, until `stop` is set.
+
+    From the call on, a storage shows nothing until it is counted.
+    """
+    paths = sorted({clean(path) for path in storage_paths})
+    for path in paths:
+        _walks[path] = _Walk(path)
+    for path in paths:
+        await asyncio.to_thread(_count, path, stop)
+
+
+def created(storage_path: str, path: str) -> None:
+    """There is one more repository, at the absolute `path`."""
+    with _lock:
+        walk = _walks.get(storage_path)
+        if walk is not None:
+            walk.created(path)
+        else:
+            _show(storage_path, _prefix(_relative(storage_path, path)), 1)
+
+
+def removed(storage_path: str, path: str) -> None:
+    """There is no repository any more at the absolute `path`."""
+    with _lock:
+        walk = _walks.get(storage_path)
+        if walk is not None:
+            walk.removed(path)
+        else:
+            _show(storage_path, _prefix(_relative(storage_path, path)), -1)
+
+
+def _count(storage_path: str, stop: threading.Event) -> None:
+    walk = _walks[storage_path]
+    for path in repositories(storage_path, _unreadable):
+        if stop.wait(_PAUSE_SECONDS):
+            return
+        with _lock:
+            walk.found(path)
+    with _lock:
+        del _walks[storage_path]
+        for prefix, number in walk.counts.items():
+            _show(storage_path, prefix, number)
+
+
+def _unreadable(error: OSError) -> None:
+    _log.warning("folder not looked at for repositories", path=error.filename, error=str(error))
+
+
+def _show(storage_path: str, prefix: str, number: int) -> None:
+    if prefix:
+        metrics.total_repositories.labels(storage_path, prefix).inc(number)
+
+
+def _add(counts: Counter[str], relative: str, number: int) -> None:
+    if prefix := _prefix(relative):
+        counts[prefix] += number
+
+
+def _relative(storage_path: str, path: str) -> str:
+    return os.path.relpath(path, storage_path)
+
+
+def _prefix(relative: str) -> str:
+    """What kind of repository it is by its path, such as `@hashed`; empty for one in no folder."""
+    first, _, rest = relative.partition("/")
+    if first == _CLUSTER:
+        first, _, rest = rest.partition("/")
+    return first if rest else ""

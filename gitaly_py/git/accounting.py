@@ -69,12 +69,21 @@ def _meters(method: tuple[str, str], command: str, place: tuple[str, str]) -> tu
     )
 
 
+def times(usage: Usage) -> dict[str, int]:
+    """What log entries say of the time that a process took."""
+    used = usage.resources
+    return {
+        "command.system_time_ms": _milliseconds(used.ru_stime),
+        "command.user_time_ms": _milliseconds(used.ru_utime),
+        "command.cpu_time_ms": _milliseconds(used.ru_stime + used.ru_utime),
+        "command.real_time_ms": _milliseconds(usage.real),
+    }
+
+
 def _add_fields(usage: Usage) -> None:
     used = usage.resources
-    fields.add("command.system_time_ms", _milliseconds(used.ru_stime))
-    fields.add("command.user_time_ms", _milliseconds(used.ru_utime))
-    fields.add("command.cpu_time_ms", _milliseconds(used.ru_stime + used.ru_utime))
-    fields.add("command.real_time_ms", _milliseconds(usage.real))
+    for name, value in times(usage).items():
+        fields.add(name, value)
     fields.add("command.inblock", used.ru_inblock)
     fields.add("command.oublock", used.ru_oublock)
     fields.add("command.minflt", used.ru_minflt)

@@ -15,7 +15,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 import structlog
 
@@ -209,7 +209,6 @@ class Git:
         **place: Unpack[Place],
     ) -> Process:
         began = time.monotonic()
-        backend, span = place.get("backend", "files"), place.get("span")
         with Streams(options) as streams:
             child = _started(line, environment, streams, name, place.get("cwd"))
             try:
@@ -218,7 +217,7 @@ class Git:
                     streams,
                     name,
                     self.settings.terminate_grace,
-                    lambda ended: self._reaped(ended, child, backend, span),
+                    lambda ended: self._reaped(ended, child, line, place),
                 )
             except OSError as error:
                 child.kill()
@@ -227,9 +226,7 @@ class Git:
             streams.hand_over()
         self._live.add(process)
         accounting.started(name, time.monotonic() - began)
-        _log.debug(
-            "spawn", pid=process.pid, path=os.fsdecode(line[0]), args=[os.fsdecode(arg) for arg in line]
-        )
+        _log.debug("spawn", pid=process.pid, **_shown(line))
         return process
 
     def _line(self, repository: GitRepository | None, command: Command, options: Options) -> list[bytes]:
@@ -248,14 +245,16 @@ class Git:
         return line + flags + arguments
 
     def _reaped(
-        self, process: Process, child: subprocess.Popen[bytes], backend: str, span: Span | None
+        self, process: Process, child: subprocess.Popen[bytes], line: list[bytes], place: Place
     ) -> None:
         child.returncode = process.returncode  # so that it does not look for the process itself
         self._live.discard(process)
         if process.usage is not None:
-            accounting.ended(process.name, process.usage, self.version, backend)
-        spans.ended(span, process.pid, process.returncode, process.usage)
-        _log.debug("spawn complete", pid=process.pid, **{"command.exitCode": process.returncode})
+            accounting.ended(process.name, process.usage, self.version, place.get("backend", "files"))
+        spans.ended(place.get("span"), process.pid, process.returncode, process.usage)
+        times = accounting.times(process.usage) if process.usage else {}
+        ended = {"command.exitCode": process.returncode, **times}
+        _log.debug("spawn complete", pid=process.pid, **_shown(line), **ended)
 
     def _report(self, process: Process) -> None:
         if process.stderr and not process.ended_by_us:
@@ -280,6 +279,11 @@ class Git:
         if found is None:
             raise SpawnFailed("version", FileNotFoundError(2, "No such file or directory"))
         return found
+
+
+def _shown(line: list[bytes]) -> dict[str, Any]:
+    """A command line as the log has it."""
+    return {"path": os.fsdecode(line[0]), "args": [os.fsdecode(argument) for argument in line]}
 
 
 def _started(

@@ -324,6 +324,38 @@ def test_what_a_process_costs_is_added_to_the_calls_fields(run: Runner, repo: Re
     run(body)
 
 
+def test_the_memory_of_a_process_that_takes_a_while_is_among_the_calls_fields(
+    run: Runner, repo: Repo
+) -> None:
+    async def body(_: Git) -> None:
+        record = fields.opened()
+        git = scripted(repo, "sleep 1")
+        await git.run(repo.repository, CAT_FILE)
+        assert record["command.maxrssanon_bytes"] > 0
+        assert record["command.maxrssanon_bytes"] % 1024 == 0
+
+    run(body)
+
+
+def test_start_and_end_of_a_process_are_entries_for_debugging(run: Runner, repo: Repo) -> None:
+    async def body(_: Git) -> None:
+        git = scripted(repo, "exit 3")
+        with structlog.testing.capture_logs() as logs:
+            await git.run(repo.repository, CAT_FILE)
+        spawn, complete = (entry for entry in logs if entry["log_level"] == "debug")
+        assert (spawn["event"], complete["event"]) == ("spawn", "spawn complete")
+        for entry in (spawn, complete):
+            assert entry["path"] == git.binary
+            assert entry["args"][0] == git.binary
+            assert "cat-file" in entry["args"]
+        assert spawn["pid"] == complete["pid"]
+        assert complete["command.exitCode"] == 3
+        assert complete["command.real_time_ms"] >= 0
+        assert complete["command.cpu_time_ms"] >= 0
+
+    run(body)
+
+
 def test_the_environment_is_built_from_nothing(run: Runner, repo: Repo) -> None:
     environment = {"PATH": os.environ["PATH"], "SECRET": "x", "http_proxy": "p", "LANG": "de_DE"}
 

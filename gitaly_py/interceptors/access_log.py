@@ -200,7 +200,8 @@ def _add_repository(fields: dict[str, Any], call: Call[Any, Any]) -> None:
     if call.method.pool:
         fields["grpc.request.pool.storage"] = repository.storage_name
         fields["grpc.request.pool.relativePath"] = repository.relative_path
-        fields["grpc.request.pool.sourceProjectPath"] = repository.gl_project_path
+        if repository.gl_project_path:
+            fields["grpc.request.pool.sourceProjectPath"] = repository.gl_project_path
     else:
         fields["grpc.request.repoStorage"] = repository.storage_name
         fields["grpc.request.repoPath"] = repository.relative_path

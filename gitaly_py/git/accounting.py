@@ -20,7 +20,11 @@ class Usage:
     real: float
 
 
-def started(command: str, forking: float) -> None:
+Names = tuple[str, str]
+"""What runs, for the labels `cmd` and `subcmd`: `("git", "rev-list")`, `("post-receive", "")`."""
+
+
+def started(command: Names, forking: float) -> None:
     """Counts a process that was started in `forking` seconds."""
     metrics.spawn_forking_seconds.observe(forking)
     _running(current_method.get(), command).inc()
@@ -28,7 +32,7 @@ def started(command: str, forking: float) -> None:
     fields.add("command.spawn_token_fork_ms", _milliseconds(forking))
 
 
-def ended(command: str, usage: Usage, git_version: str, backend: str) -> None:
+def ended(command: Names, usage: Usage, git_version: str, backend: str) -> None:
     """Books a process that was reaped; call it in the context in which it was started."""
     _add_fields(usage)
     method = current_method.get()
@@ -50,13 +54,13 @@ def ended(command: str, usage: Usage, git_version: str, backend: str) -> None:
 
 # Looking a series up by its labels costs more than counting, and there are few of them.
 @lru_cache(maxsize=4096)
-def _running(method: tuple[str, str], command: str) -> Gauge:
-    return metrics.commands_running.labels(*method, "git", command)
+def _running(method: tuple[str, str], command: Names) -> Gauge:
+    return metrics.commands_running.labels(*method, *command)
 
 
 @lru_cache(maxsize=4096)
-def _meters(method: tuple[str, str], command: str, place: tuple[str, str]) -> tuple[Counter, ...]:
-    labels = (*method, "git", command)
+def _meters(method: tuple[str, str], command: Names, place: tuple[str, str]) -> tuple[Counter, ...]:
+    labels = (*method, *command)
     return (
         metrics.command_cpu_seconds.labels(*labels, "system", *place),
         metrics.command_cpu_seconds.labels(*labels, "user", *place),

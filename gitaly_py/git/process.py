@@ -225,7 +225,7 @@ class Git:
                 raise SpawnFailed(name, error) from error
             streams.hand_over()
         self._live.add(process)
-        accounting.started(name, time.monotonic() - began)
+        accounting.started(self._names(line, name), time.monotonic() - began)
         _log.debug("spawn", pid=process.pid, **_shown(line))
         return process
 
@@ -250,11 +250,15 @@ class Git:
         child.returncode = process.returncode  # so that it does not look for the process itself
         self._live.discard(process)
         if process.usage is not None:
-            accounting.ended(process.name, process.usage, self.version, place.get("backend", "files"))
+            names = self._names(line, process.name)
+            accounting.ended(names, process.usage, self.version, place.get("backend", "files"))
         spans.ended(place.get("span"), process.pid, process.returncode, process.usage)
         times = accounting.times(process.usage) if process.usage else {}
         ended = {"command.exitCode": process.returncode, **times}
         _log.debug("spawn complete", pid=process.pid, **_shown(line), **ended)
+
+    def _names(self, line: list[bytes], name: str) -> accounting.Names:
+        return ("git", name) if line[0] == os.fsencode(self.binary) else (name, "")
 
     def _report(self, process: Process) -> None:
         if process.stderr and not process.ended_by_us:

@@ -27,7 +27,7 @@ from gitaly_py.git.errors import (
 from gitaly_py.git.process import PIPE, Git, Stderr
 from gitaly_py.git.repository import GitRepository
 from gitaly_py.git.settings import GitSettings
-from gitaly_py.telemetry import fields
+from gitaly_py.telemetry import fields, metrics
 from tests.support.repositories import GIT, Repo
 
 Body = Callable[[Git], Coroutine[Any, Any, None]]
@@ -354,6 +354,24 @@ def test_start_and_end_of_a_process_are_entries_for_debugging(run: Runner, repo:
         assert complete["command.cpu_time_ms"] >= 0
 
     run(body)
+
+
+def test_programs_are_counted_by_their_own_name(run: Runner, repo: Repo) -> None:
+    def counted(cmd: str, subcmd: str) -> float:
+        (family,) = metrics.command_real_seconds.collect()
+        wanted = {"cmd": cmd, "subcmd": subcmd}.items()
+        return sum(sample.value for sample in family.samples if wanted <= sample.labels.items())
+
+    async def body(git: Git) -> None:
+        async with git.start_program(["/bin/sh", "-c", "exit"], cwd="/") as process:
+            await process.wait()
+        await git.run(repo.repository, HASH_OBJECT, stdin=b"1")
+
+    before = counted("sh", ""), counted("git", "hash-object")
+    run(body)
+    assert counted("sh", "") > before[0]
+    assert counted("git", "hash-object") > before[1]
+    assert counted("git", "sh") == 0
 
 
 def test_the_environment_is_built_from_nothing(run: Runner, repo: Repo) -> None:

@@ -1,7 +1,7 @@
 """How many repositories the storages hold, by kind (daemon.md 6.6, 7.5).
 
-A walk counts them once; what is created and removed from then on is added and taken away. A process that
-serves calls and has not walked shows only what it has changed: the sum over all processes is right.
+A walk counts them once; what is created and removed from then on is added and taken away. One process of a
+machine counts; others that serve the same storages tell it of their changes, see `report_to`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections import Counter
-from collections.abc import Collection
+from collections import Counter, deque
+from collections.abc import Callable, Collection
 
 import structlog
 
@@ -23,6 +23,12 @@ _PAUSE_SECONDS = 0.001
 
 _CLUSTER = "@cluster"
 
+_RECENT = 1024
+"""Repositories that were found last: a change is told a moment after it can be seen."""
+
+Reporter = Callable[[str, str, int], None]
+"""Gets the storage's path, the repository's path, and 1 or -1."""
+
 _log = structlog.get_logger("gitaly")
 
 
@@ -34,20 +40,24 @@ class _Walk:
         self._storage_path = storage_path
         self._changed: set[str] = set()
         self._position: list[str] = []
+        self._recent: deque[str] = deque(maxlen=_RECENT)
 
     def found(self, path: str) -> None:
         """The walk is at a repository. They come in the order of their folders' names."""
         relative = _relative(self._storage_path, path)
         self._position = relative.split("/")
         if path not in self._changed:
+            self._recent.append(path)
             _add(self.counts, relative, 1)
             if not _prefix(relative):
                 _log.warning("repository directly in its storage is not counted", path=path)
 
     def created(self, path: str) -> None:
         """A call has made a repository, which the walk may come to or not."""
+        is_counted = path in self._recent and path not in self._changed
         self._changed.add(path)
-        _add(self.counts, _relative(self._storage_path, path), 1)
+        if not is_counted:
+            _add(self.counts, _relative(self._storage_path, path), 1)
 
     def removed(self, path: str) -> None:
         """A call has removed one, which the walk will not find any more."""
@@ -59,6 +69,7 @@ class _Walk:
 
 _lock = threading.Lock()
 _walks: dict[str, _Walk] = {}
+_reporters: list[Reporter] = []
 
 
 async def count(storage_paths: Collection[str], stop: threading.Event) -> None:
@@ -73,24 +84,36 @@ async def count(storage_paths: Collection[str], stop: threading.Event) -> None:
         await asyncio.to_thread(_count, path, stop)
 
 
+def report_to(reporter: Reporter) -> None:
+    """Tells `reporter` of all changes instead of counting them here. It is called from any thread."""
+    _reporters[:] = [reporter]
+
+
 def created(storage_path: str, path: str) -> None:
     """There is one more repository, at the absolute `path`."""
-    with _lock:
-        walk = _walks.get(storage_path)
-        if walk is not None:
-            walk.created(path)
-        else:
-            _show(storage_path, _prefix(_relative(storage_path, path)), 1)
+    _report(storage_path, path, 1)
 
 
 def removed(storage_path: str, path: str) -> None:
     """There is no repository any more at the absolute `path`."""
+    _report(storage_path, path, -1)
+
+
+def changed(storage_path: str, path: str, number: int) -> None:
+    """Counts what another process has reported, see Reporter."""
     with _lock:
         walk = _walks.get(storage_path)
-        if walk is not None:
-            walk.removed(path)
+        if walk is None:
+            _show(storage_path, _prefix(_relative(storage_path, path)), number)
+        elif number > 0:
+            walk.created(path)
         else:
-            _show(storage_path, _prefix(_relative(storage_path, path)), -1)
+            walk.removed(path)
+
+
+def _report(storage_path: str, path: str, number: int) -> None:
+    for report in _reporters or (changed,):
+        report(storage_path, path, number)
 
 
 def _count(storage_path: str, stop: threading.Event) -> None:

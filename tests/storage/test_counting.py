@@ -143,3 +143,26 @@ async def test_creation_during_the_count_is_added_once(
     await counting.count([str(root)], Busy(after, change))
 
     assert sum(shown(root).values()) == 3 + stays
+
+
+async def test_a_repository_that_is_found_before_its_creation_is_told_is_counted_once(root: Path) -> None:
+    bare(root, "a/1.git", "b/2.git", "c/3.git")
+
+    await counting.count([str(root)], Busy(2, lambda: counting.created(str(root), f"{root}/b/2.git")))
+
+    assert shown(root) == {"a": 1, "b": 1, "c": 1}
+
+
+def test_changes_are_counted_where_they_are_reported(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reports: list[tuple[str, str, int]] = []
+    monkeypatch.setattr(counting, "_reporters", [])
+    counting.report_to(lambda *report: reports.append(report))
+
+    counting.created(str(root), f"{root}/a/1.git")
+    counting.created(str(root), f"{root}/a/2.git")
+    counting.removed(str(root), f"{root}/a/1.git")
+    assert shown(root) == {}
+
+    for report in reports:
+        counting.changed(*report)
+    assert shown(root) == {"a": 1}

@@ -11,6 +11,7 @@ import structlog
 from gitaly_py.config import Config
 from gitaly_py.limits.desk import Desk
 from gitaly_py.limits.settings import all_limits
+from gitaly_py.storage import counting
 from gitaly_py.storage.leftovers import remove_quarantines
 from gitaly_py.storage.metadata import ensure_metadata
 from gitaly_py.storage.temporary import TemporaryAreas
@@ -40,6 +41,8 @@ class Coordinator:
         abandoned = await asyncio.to_thread(self._areas.sweep)
         spawn(self._remove_quarantines(abandoned), name="quarantine cleaner", owner=self._tasks)
         spawn(self._clean_hourly(), name="temporary area cleaner", owner=self._tasks)
+        counted = counting.count([storage.path for storage in config.storage], self._stopping)
+        spawn(counted, name="repository counter", owner=self._tasks)
 
     async def mark(self, config: Config) -> None:
         """Writes missing metadata files."""

@@ -20,7 +20,11 @@ class Usage:
     real: float
 
 
-def started(command: str, forking: float) -> None:
+Names = tuple[str, str]
+"""What runs, for the labels `cmd` and `subcmd`: `("git", "rev-list")`, `("post-receive", "")`."""
+
+
+def started(command: Names, forking: float) -> None:
     """Counts a process that was started in `forking` seconds."""
     metrics.spawn_forking_seconds.observe(forking)
     _running(current_method.get(), command).inc()
@@ -33,7 +37,7 @@ def placed(group: str) -> None:
     fields.put("command.cgroup_path", group)
 
 
-def ended(command: str, usage: Usage, git_version: str, backend: str) -> None:
+def ended(command: Names, usage: Usage, git_version: str, backend: str) -> None:
     """Books a process that was reaped; call it in the context in which it was started."""
     _add_fields(usage)
     method = current_method.get()
@@ -55,13 +59,13 @@ def ended(command: str, usage: Usage, git_version: str, backend: str) -> None:
 
 # Looking a series up by its labels costs more than counting, and there are few of them.
 @lru_cache(maxsize=4096)
-def _running(method: tuple[str, str], command: str) -> Gauge:
-    return metrics.commands_running.labels(*method, "git", command)
+def _running(method: tuple[str, str], command: Names) -> Gauge:
+    return metrics.commands_running.labels(*method, *command)
 
 
 @lru_cache(maxsize=4096)
-def _meters(method: tuple[str, str], command: str, place: tuple[str, str]) -> tuple[Counter, ...]:
-    labels = (*method, "git", command)
+def _meters(method: tuple[str, str], command: Names, place: tuple[str, str]) -> tuple[Counter, ...]:
+    labels = (*method, *command)
     return (
         metrics.command_cpu_seconds.labels(*labels, "system", *place),
         metrics.command_cpu_seconds.labels(*labels, "user", *place),
@@ -74,12 +78,21 @@ def _meters(method: tuple[str, str], command: str, place: tuple[str, str]) -> tu
     )
 
 
+def times(usage: Usage) -> dict[str, int]:
+    """What log entries say of the time that a process took."""
+    used = usage.resources
+    return {
+        "command.system_time_ms": _milliseconds(used.ru_stime),
+        "command.user_time_ms": _milliseconds(used.ru_utime),
+        "command.cpu_time_ms": _milliseconds(used.ru_stime + used.ru_utime),
+        "command.real_time_ms": _milliseconds(usage.real),
+    }
+
+
 def _add_fields(usage: Usage) -> None:
     used = usage.resources
-    fields.add("command.system_time_ms", _milliseconds(used.ru_stime))
-    fields.add("command.user_time_ms", _milliseconds(used.ru_utime))
-    fields.add("command.cpu_time_ms", _milliseconds(used.ru_stime + used.ru_utime))
-    fields.add("command.real_time_ms", _milliseconds(usage.real))
+    for name, value in times(usage).items():
+        fields.add(name, value)
     fields.add("command.inblock", used.ru_inblock)
     fields.add("command.oublock", used.ru_oublock)
     fields.add("command.minflt", used.ru_minflt)

@@ -16,6 +16,7 @@ import psutil
 
 from gitaly_py.git import accounting
 from gitaly_py.git.errors import CommandFailed
+from gitaly_py.git.memory import MemorySampler
 from gitaly_py.git.pipes import PipeReader
 from gitaly_py.git.streams import Streams, Tail
 
@@ -53,6 +54,7 @@ class Process:
         self._tail = Tail()
         self._loop = asyncio.get_running_loop()
         self._pidfd = os.pidfd_open(pid)
+        self._memory = MemorySampler(pid, self._loop)
         # The loop calls back in the context of the call that starts the process, so its cost is booked there.
         self._loop.add_reader(self._pidfd, self._reap)
         if self._stderr is not None:
@@ -176,6 +178,7 @@ class Process:
             return
         self._loop.remove_reader(self._pidfd)
         os.close(self._pidfd)
+        self._memory.stop()
         self.returncode = os.waitstatus_to_exitcode(status)
         if self._kill_timer is not None:
             self._kill_timer.cancel()

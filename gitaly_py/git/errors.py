@@ -72,6 +72,11 @@ class CommandFailed(CommandError):
         self.status = status
         self.stderr = stderr
 
+    @property
+    def facts(self) -> dict[str, str]:
+        """What the log says of the error beside its text (daemon.md 9)."""
+        return {"stderr": self.stderr.decode("utf-8", "replace")} if self.stderr else {}
+
 
 class CommandTimedOut(CommandError):
     """The command did not end within `seconds`."""

@@ -15,11 +15,11 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 import structlog
 
-from gitaly_py.git import accounting
+from gitaly_py.git import accounting, spans
 from gitaly_py.git.cgroups.groups import ControlGroups
 from gitaly_py.git.child import Process
 from gitaly_py.git.commands import Command
@@ -37,6 +37,7 @@ from gitaly_py.git.settings import GitSettings
 from gitaly_py.git.streams import PIPE, Options, Stderr, Streams
 from gitaly_py.git.version import Version, parse_version, version_string
 from gitaly_py.telemetry import metrics
+from gitaly_py.telemetry.tracing import Span
 
 __all__ = ["PIPE", "Finished", "Git", "Options", "Process", "Stderr"]
 
@@ -62,11 +63,15 @@ class Finished:
 
 
 class Place(TypedDict, total=False):
-    """Where a process runs: its folder, its repository, and that one's reference backend (a metric label)."""
+    """Where a process runs: its folder, its repository, and that one's reference backend (a metric label).
+
+    span: of the process, while there are traces.
+    """
 
     cwd: str
     repository: GitRepository | None
     backend: str
+    span: Span | None
 
 
 class Git:
@@ -201,8 +206,22 @@ class Git:
         options: Options,
         **place: Unpack[Place],
     ) -> Process:
+        span = place["span"] = spans.begun(line[0], name)
+        try:
+            return self._child(line, spans.handed_on(span, environment), name, options, **place)
+        except BaseException:
+            spans.not_started(span)
+            raise
+
+    def _child(
+        self,
+        line: list[bytes],
+        environment: Mapping[bytes, bytes],
+        name: str,
+        options: Options,
+        **place: Unpack[Place],
+    ) -> Process:
         began = time.monotonic()
-        backend = place.get("backend", "files")
         with Streams(options) as streams:
             child = _started(line, environment, streams, name, place.get("cwd"))
             try:
@@ -211,7 +230,7 @@ class Git:
                     streams,
                     name,
                     self.settings.terminate_grace,
-                    lambda ended: self._reaped(ended, child, backend),
+                    lambda ended: self._reaped(ended, child, line, place),
                 )
             except OSError as error:
                 child.kill()
@@ -221,10 +240,8 @@ class Git:
         self._live.add(process)
         if self._groups is not None:
             self._place(process, self._groups, line, place.get("repository"))
-        accounting.started(name, time.monotonic() - began)
-        _log.debug(
-            "spawn", pid=process.pid, path=os.fsdecode(line[0]), args=[os.fsdecode(arg) for arg in line]
-        )
+        accounting.started(self._names(line, name), time.monotonic() - began)
+        _log.debug("spawn", pid=process.pid, **_shown(line))
         return process
 
     def _place(
@@ -248,12 +265,21 @@ class Git:
             line += [b"--git-dir", os.fsencode(repository.path)]
         return line + flags + arguments
 
-    def _reaped(self, process: Process, child: subprocess.Popen[bytes], backend: str) -> None:
+    def _reaped(
+        self, process: Process, child: subprocess.Popen[bytes], line: list[bytes], place: Place
+    ) -> None:
         child.returncode = process.returncode  # so that it does not look for the process itself
         self._live.discard(process)
         if process.usage is not None:
-            accounting.ended(process.name, process.usage, self.version, backend)
-        _log.debug("spawn complete", pid=process.pid, **{"command.exitCode": process.returncode})
+            names = self._names(line, process.name)
+            accounting.ended(names, process.usage, self.version, place.get("backend", "files"))
+        spans.ended(place.get("span"), process.pid, process.returncode, process.usage)
+        times = accounting.times(process.usage) if process.usage else {}
+        ended = {"command.exitCode": process.returncode, **times}
+        _log.debug("spawn complete", pid=process.pid, **_shown(line), **ended)
+
+    def _names(self, line: list[bytes], name: str) -> accounting.Names:
+        return ("git", name) if line[0] == os.fsencode(self.binary) else (name, "")
 
     def _report(self, process: Process) -> None:
         if process.stderr and not process.ended_by_us:
@@ -278,6 +304,11 @@ class Git:
         if found is None:
             raise SpawnFailed("version", FileNotFoundError(2, "No such file or directory"))
         return found
+
+
+def _shown(line: list[bytes]) -> dict[str, Any]:
+    """A command line as the log has it."""
+    return {"path": os.fsdecode(line[0]), "args": [os.fsdecode(argument) for argument in line]}
 
 
 def _started(

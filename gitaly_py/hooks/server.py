@@ -24,10 +24,13 @@ from gitaly_py.hooks.fields import FieldTooLong, read_field, read_fields
 from gitaly_py.hooks.payload import VARIABLE, Hook, HookRepository, Payload, UserDetails
 from gitaly_py.hooks.program import hook as program
 from gitaly_py.hooks.receive import ReceiveHooks
+from gitaly_py.telemetry import tracing
 from gitaly_py.telemetry.tasks import end_all, spawn
 
 _MAX_FIELD = 16 * 1024 * 1024
 """More than Linux lets a process have of arguments and environment."""
+
+_TRACE_CONTEXT = ("TRACEPARENT", "TRACESTATE")
 
 _BY_FILENAME = {hook.filename: hook for hook in Hook if hook is not Hook.PACK_OBJECTS}
 
@@ -153,7 +156,11 @@ class HookServer:
             await end_all(work)
 
     async def _answer(self, request: _Request, call: HookCall, writer: asyncio.StreamWriter) -> None:
-        status = await run_hook(self._hooks, request.hook, request.arguments, call)
+        name = request.hook.filename
+        with tracing.spanning(f"hook {name}", {"gitaly.hook": name}, parent=_carrier(call)) as span:
+            status = await run_hook(self._hooks, request.hook, request.arguments, call)
+            if span is not None and status:
+                span.fail(f"exit status {status}")
         await _writer(writer, program.EXIT)(bytes([status]))
 
     def _push_of(self, request: _Request) -> _Push:
@@ -196,6 +203,11 @@ def _call(push: _Push, request: _Request, stdin: bytes, writer: asyncio.StreamWr
         push_options=options,
         stdin=stdin,
     )
+
+
+def _carrier(call: HookCall) -> tracing.Carrier:
+    """The git process that started the hook."""
+    return {key.lower(): call.environment[key] for key in _TRACE_CONTEXT if key in call.environment}
 
 
 def _writer(writer: asyncio.StreamWriter, kind: int) -> Writer:

@@ -7,10 +7,13 @@ from gitaly_py.interceptors.authentication import Authentication, Tokens
 from gitaly_py.interceptors.client_requests import ClientRequests
 from gitaly_py.interceptors.correlation import Correlation
 from gitaly_py.interceptors.cost import Cost
+from gitaly_py.interceptors.invalidation import Invalidation
 from gitaly_py.interceptors.limits import RpcLimits
 from gitaly_py.interceptors.server_metrics import ServerMetrics
+from gitaly_py.interceptors.tracing import TracedCall
 from gitaly_py.rpc.methods import Method
-from gitaly_py.rpc.steps import StepFactory, Steps
+from gitaly_py.rpc.steps import ReporterFactory, StepFactory, Steps
+from gitaly_py.telemetry.tracing import is_on as traces_are_on
 
 
 def steps(tokens: Tokens, logged: LoggedMethods, limits: RpcLimits) -> Steps:
@@ -20,15 +23,17 @@ def steps(tokens: Tokens, logged: LoggedMethods, limits: RpcLimits) -> Steps:
     """
 
     def handling(method: Method) -> tuple[StepFactory, ...]:
+        inner = Invalidation.of(method)
         limited = limits.of(method)
         if limited is None:
-            return (Cost,)
+            return (Cost, *inner)
         # A refused stream still tells what it has cost.
         is_stream = method.client_streaming or method.server_streaming
-        return (Cost, limited) if is_stream else (limited, Cost)
+        return (Cost, limited, *inner) if is_stream else (limited, Cost, *inner)
 
+    traced: tuple[ReporterFactory, ...] = (TracedCall,) if traces_are_on() else ()
     return Steps(
-        reporters=(Correlation, AccessLog.of(logged), ClientRequests, ServerMetrics),
+        reporters=(Correlation, *traced, AccessLog.of(logged), ClientRequests, ServerMetrics),
         admission=(Authentication.by(tokens),),
         handling=handling,
     )

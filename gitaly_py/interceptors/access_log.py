@@ -17,6 +17,7 @@ from gitaly_py.rpc.call import Call
 from gitaly_py.rpc.methods import Method
 from gitaly_py.telemetry import logs
 from gitaly_py.telemetry.logs import timestamp
+from gitaly_py.telemetry.redaction import METHODS, redacted
 
 _INFO = {
     StatusCode.OK,
@@ -34,8 +35,6 @@ _WARNING = {
     StatusCode.OUT_OF_RANGE,
     StatusCode.RESOURCE_EXHAUSTED,
 }
-_REDACTED = {"CreateRepositoryFromURL", "FetchRemote", "UpdateRemoteMirror"}
-_USERINFO = re.compile(r"([a-z][a-z0-9+.-]*://)?[^\s/@'\"]+@(?=[a-z0-9\[])", re.IGNORECASE)
 _FEATURE = "gitaly-feature-"
 
 
@@ -93,7 +92,7 @@ class AccessLog:
         if code is StatusCode.OK:
             logs.write(entry, _finished_well(call.method))
         else:
-            entry["error"] = _error_text(call)
+            entry.update(_error_fields(call))
             logs.write(entry, _finished(call.method, code))
 
 
@@ -123,10 +122,18 @@ def _finished_well(method: Method) -> logs.Shared:
     return _finished(method, StatusCode.OK)
 
 
-def _error_text(call: Call[Any, Any]) -> str:
-    description = call.status.original or call.status.message
-    text = f"rpc error: code = {code_name(call.status.code)} desc = {description}"
-    return _USERINFO.sub(r"\1[FILTERED]@", text) if call.method.name in _REDACTED else text
+def _error_fields(call: Call[Any, Any]) -> dict[str, Any]:
+    status = call.status
+    hide = redacted if call.method.name in METHODS else str
+    fields: dict[str, Any] = {
+        "error": hide(f"rpc error: code = {code_name(status.code)} desc = {status.message}")
+    }
+    facts = {name: hide(value) for name, value in status.facts}
+    if status.original:
+        facts["error_details"] = hide(status.original)
+    if facts:
+        fields["error_metadata"] = facts
+    return fields
 
 
 def _request_fields(call: Call[Any, Any]) -> dict[str, Any]:
@@ -193,7 +200,8 @@ def _add_repository(fields: dict[str, Any], call: Call[Any, Any]) -> None:
     if call.method.pool:
         fields["grpc.request.pool.storage"] = repository.storage_name
         fields["grpc.request.pool.relativePath"] = repository.relative_path
-        fields["grpc.request.pool.sourceProjectPath"] = repository.gl_project_path
+        if repository.gl_project_path:
+            fields["grpc.request.pool.sourceProjectPath"] = repository.gl_project_path
     else:
         fields["grpc.request.repoStorage"] = repository.storage_name
         fields["grpc.request.repoPath"] = repository.relative_path

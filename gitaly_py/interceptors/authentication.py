@@ -82,7 +82,7 @@ def verify(header: str, secret: bytes, now: float) -> None:
     if any(character.isspace() for character in signature):
         raise Unauthenticated("authentication required")
     if version != "v2":
-        raise _denied("invalid token version")
+        raise PermissionDenied("permission denied: invalid token version")
     if not hmac.compare_digest(given, hmac.digest(secret, message.encode(), "sha256")):
         raise _denied("wrong hmac signature")
     _check_time(message, now)

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+import re
+from typing import Any, Final
 
 from gitaly_py.rpc.call import Call
 from gitaly_py.telemetry.correlation import current_id
 
 KEY = "x-gitlab-correlation-id"
 
+MAX_LENGTH: Final = 255
+"""Of an id that is used, as in the other components of GitLab."""
+
+_USABLE = re.compile(rf"[!-~][ -~]{{0,{MAX_LENGTH - 1}}}")
+"""What environments of processes and headers of HTTP requests can hold, and a log line shows in full."""
+
 
 class Correlation:
-    """Takes the client's id or makes one, and puts it on every log entry of the call."""
+    """Takes the client's id, or makes one where there is none to be used, and puts it on all log entries."""
 
     __slots__ = ()
 
     def __init__(self, call: Call[Any, Any]) -> None:
-        call.correlation_id = call.metadata.first(KEY) or os.urandom(16).hex()
+        given = call.metadata.first(KEY)
+        call.correlation_id = given if _USABLE.fullmatch(given) else os.urandom(16).hex()
         # Never reset: each call runs in a context of its own.
         current_id.set(call.correlation_id)
 

@@ -21,6 +21,8 @@ from gitaly_py.telemetry import fields, metrics
 SWITCH: Final = "gitaly-feature-limit-unauthenticated"
 """A caller may switch the limits of callers without a name off."""
 
+_FLAG: Final = "limit_unauthenticated"
+
 _SYSTEM: Final = "gitaly"
 
 
@@ -52,11 +54,12 @@ class Limited:
     named, nameless: the limiters of callers with and without a user name, None where there is none.
     """
 
-    __slots__ = ("_call", "_limiter", "_slot")
+    __slots__ = ("_authenticated", "_call", "_limiter", "_slot")
 
     def __init__(self, named: Acquirable | None, nameless: Acquirable | None, call: Call[Any, Any]) -> None:
         self._call = call
-        self._limiter = named if is_authenticated(call) else nameless
+        self._authenticated = is_authenticated(call)
+        self._limiter = named if self._authenticated else nameless
         self._slot: Slot | None = None
 
     async def __aenter__(self) -> None:
@@ -65,7 +68,7 @@ class Limited:
             try:
                 self._slot = await self._limiter.acquire(key)
             except LimitReached:
-                fields.put("limit.authenticated", "true" if is_authenticated(self._call) else "false")
+                fields.put("limit.authenticated", "true" if self._authenticated else "false")
                 raise
 
     async def __aexit__(
@@ -77,8 +80,11 @@ class Limited:
 
 def is_authenticated(call: Call[Any, Any]) -> bool:
     """Whether a call has a user's name, be it an empty one, or is not told apart from those that have."""
-    metadata = call.metadata
-    return bool(metadata.all("username")) or metadata.first(SWITCH, "true") != "true"
+    if call.metadata.all("username"):
+        return True
+    told_apart = call.metadata.first(SWITCH, "true") == "true"
+    metrics.feature_flag_checks.labels(_FLAG, "true" if told_apart else "false").inc()
+    return not told_apart
 
 
 def _report(method: Method, *, authenticated: bool) -> Report:

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 
 from gitaly_py.git.commands import Command
 from gitaly_py.git.process import Git, Stderr
+from gitaly_py.packs import bitmaps
 from gitaly_py.packs.errors import PackFailed
 from gitaly_py.packs.flow import Flow
 from gitaly_py.packs.packing import Packer
@@ -42,6 +43,7 @@ class Producer:
             raise PackFailed(status, packer.stderr)
 
     async def _run(self, request: PackRequest, command: Command, packer: Packer) -> int:
+        bitmaps.report(request.repository)
         # As upload-pack has it: whoever fetches must not make us fetch.
         env = {"GIT_NO_LAZY_FETCH": "1"}
         run = self._git.start(request.repository, command, stdin=request.stdin, stderr=Stderr.PIPE, env=env)

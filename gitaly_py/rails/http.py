@@ -21,12 +21,15 @@ import structlog
 from gitaly_py import __version__
 from gitaly_py.rails.errors import BadAnswer, InvalidApiUrl, RateLimited, Refused, Unreachable
 from gitaly_py.rails.settings import InternalApiSettings
+from gitaly_py.telemetry import tracing
 from gitaly_py.telemetry.correlation import current_id
+from gitaly_py.telemetry.tracing import Span
 
 PREFIX = "/api/v4/internal"
 
 _UNIX_SCHEME = "http+unix://"
 _TOKEN_LIFE = 60
+_BAD_REQUEST = 400
 _TOO_MANY_REQUESTS = 429
 
 _log = structlog.get_logger("gitaly")
@@ -115,6 +118,16 @@ class HttpClient:
 
     @asynccontextmanager
     async def _opened(self, request: Request) -> AsyncIterator[aiohttp.ClientResponse]:
+        attributes = {"http.request.method": request.method, "url.path": PREFIX + request.path}
+        name = f"{request.method} {PREFIX}{request.path}"
+        with tracing.spanning(name, attributes, kind=tracing.Kind.CLIENT) as span:
+            async with self._answered(request, span) as reply:
+                if span is not None:
+                    _describe(span, reply.status)
+                yield reply
+
+    @asynccontextmanager
+    async def _answered(self, request: Request, span: Span | None) -> AsyncIterator[aiohttp.ClientResponse]:
         body = (
             None
             if request.body is None
@@ -126,7 +139,7 @@ class HttpClient:
                 self._base + PREFIX + request.path,
                 params=list(request.query),
                 data=body,
-                headers=self._headers(request),
+                headers=self._headers(request) | (span.carrier if span else {}),
                 # A redirect would carry the secret's signature to a server nobody configured.
                 allow_redirects=False,
             ) as reply:
@@ -195,6 +208,12 @@ def _trust(context: ssl.SSLContext, file: Path) -> None:
         _log.warning(
             "no certificate in a file of gitlab.http-settings.ca_path", path=str(file), error=str(error)
         )
+
+
+def _describe(span: Span, status: int) -> None:
+    span.describe({"http.response.status_code": status})
+    if status >= _BAD_REQUEST:
+        span.fail(str(status))
 
 
 def _message(content: bytes) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any, Generic, TypeVar
@@ -133,7 +134,8 @@ class Frame(Generic[AppT, RepositoryT]):
     ) -> Status:
         tables = (rpc.codes, self._codes)
         if code_of(error, *tables) is None and not _is_ours(error, *tables):
-            _log.error("grpc panic", error=text_of(error), method=call.method.path, exc_info=error)
+            backtrace = "".join(traceback.format_exception(error))
+            _log.error("grpc panic", error=text_of(error), method=call.method.path, backtrace=backtrace)
             return Status(StatusCode.INTERNAL, f"panic: {text_of(error)}")
         return status_of(error, *tables, over=over)
 

@@ -113,6 +113,8 @@ class Status:
     details: tuple[Message, ...] = ()
     original: str = ""
     """The text behind a rewritten message, for the log only."""
+    facts: tuple[tuple[str, str], ...] = ()
+    """What else is known of the error, for the log only: names and values."""
 
     def encoded(self) -> bytes | None:
         """The value of `grpc-status-details-bin`, or None without details."""
@@ -229,7 +231,16 @@ def status_of(error: Exception, *tables: Codes, over: StatusCode | None = None) 
     details = (*context.details, *_details_of(error, tables))
     text = context.prefix + str(error)
     if over is not None:
-        return Status(over, text, details)
+        return Status(over, text, details, facts=_facts(error))
     if code is StatusCode.ABORTED:
-        return Status(code, ABORTED_TEXT, details, original=text)
-    return Status(code, text, details)
+        return Status(code, ABORTED_TEXT, details, original=text, facts=_facts(error))
+    return Status(code, text, details, facts=_facts(error))
+
+
+def _facts(error: BaseException | None) -> tuple[tuple[str, str], ...]:
+    """What `error` and its causes have as their `facts`; of several of a name the outermost."""
+    found: dict[str, str] = {}
+    while error is not None:
+        found = {**getattr(error, "facts", {}), **found}
+        error = error.__cause__
+    return tuple(found.items())

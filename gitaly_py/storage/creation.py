@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from gitaly_py.git.wire.errors import InvalidReferenceName
 from gitaly_py.git.wire.objects import SHA1, ObjectFormat
 from gitaly_py.git.wire.refnames import validate_reference_name
+from gitaly_py.storage import counting
 from gitaly_py.storage.durable import make_parents, sync_tree, sync_upwards
 from gitaly_py.storage.errors import (
     AlreadyLocked,
@@ -94,6 +95,7 @@ def _publish(folder: str, repository: Repository) -> None:
                 raise RepositoryExists(repository.path)
             sync_tree(folder)
             os.rename(folder, repository.path)
+            counting.created(repository.storage_path, repository.path)
             sync_upwards(parent, repository.storage_path)
     except AlreadyLocked as error:
         raise CreationLocked(error.path) from error

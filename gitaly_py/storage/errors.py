@@ -30,9 +30,16 @@ from __future__ import annotations
 
 from gitaly_py.git.wire.goquote import quote
 
+_FACTS = ("path", "relative_path")
+
 
 class StorageError(Exception):
     """Base of the errors of this package."""
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What the log says of the error beside its text (daemon.md 9)."""
+        return {name: getattr(self, name) for name in _FACTS if hasattr(self, name)}
 
 
 class InvalidRepository(StorageError):
@@ -62,6 +69,10 @@ class StorageNotFound(InvalidRepository):
     def __init__(self, name: str) -> None:
         super().__init__("storage name not found")
         self.name = name
+
+    @property
+    def facts(self) -> dict[str, str]:
+        return {"storage_name": self.name}
 
 
 class PathEscapesStorage(InvalidRepository):

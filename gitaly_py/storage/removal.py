@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 
+from gitaly_py.storage import counting
 from gitaly_py.storage.durable import sync_directory
 from gitaly_py.storage.errors import AlreadyLocked, ConcurrentlyRemoved, RemovalLocked, RepositoryGone
 from gitaly_py.storage.generations import Generations
@@ -33,6 +34,7 @@ async def _delete(repository: Repository, generations: Generations) -> None:
     name = f"{os.path.basename(repository.path)}+removed-"
     async with temporary_directory(repository.storage_path, name) as staging:
         os.rename(repository.path, os.path.join(staging, "repo"))
+        counting.removed(repository.storage_path, repository.path)
         generations.raise_of(repository.path)
         await asyncio.to_thread(sync_directory, os.path.dirname(repository.path))
         await repository.readers.evict(repository.path)

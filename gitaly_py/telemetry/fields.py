@@ -28,6 +28,13 @@ def add(name: str, value: float) -> None:
         record[name] = record.get(name, 0) + value
 
 
+def peak(name: str, value: float) -> None:
+    """Sets a field to `value` unless it is greater already."""
+    record = _current.get()
+    if record is not None:
+        record[name] = max(record.get(name, value), value)
+
+
 def put(name: str, value: object) -> None:
     """Sets a field; the last value wins."""
     record = _current.get()

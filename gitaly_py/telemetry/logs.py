@@ -6,6 +6,7 @@ logrus' key=value form. Code logs with `structlog.get_logger("gitaly")`.
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -22,6 +23,8 @@ import structlog
 
 from gitaly_py.telemetry.correlation import current_id
 from gitaly_py.telemetry.lines import Lines
+from gitaly_py.telemetry.method import current_method
+from gitaly_py.telemetry.redaction import METHODS, redacted
 
 _LEVELS = {
     "trace": logging.DEBUG,
@@ -34,10 +37,11 @@ _LEVELS = {
     "panic": logging.CRITICAL,
 }
 _MAX_ERROR = 1024
+_MAX_CHARACTER = 4
 _LAYOUTS = 256
 
 _PID = os.getpid()
-_PLAIN = re.compile(r"^[a-zA-Z0-9\-._/@^+]+$")
+_PLAIN = re.compile(r"^[a-zA-Z0-9\-._/@^+]*\Z")
 
 
 class UnknownLogFormat(ValueError):
@@ -131,6 +135,9 @@ def configure(format_name: str = "text", level: str = "info", *, stream: TextIO 
     """
     if format_name not in ("", "text", "json"):
         raise UnknownLogFormat(format_name)
+    if isinstance(stream, io.TextIOWrapper):
+        # Octets that are no UTF-8 come as surrogates, from what clients ask for and git says.
+        stream.reconfigure(errors="backslashreplace")
     output = _Output(format_name == "json", _LEVELS.get(level, logging.INFO), stream or _standard_output())
     _outputs[:] = [output]
     structlog.configure(
@@ -169,15 +176,29 @@ def _complete(_: object, level: str, entry: MutableMapping[str, Any]) -> Mutable
     entry["pid"] = _PID
     if current_id.get():
         entry.setdefault("correlation_id", current_id.get())
+    if current_method.get()[1] in METHODS:
+        _redact(entry)
     _shorten_error(entry)
     return entry
+
+
+def _redact(entry: MutableMapping[str, Any]) -> None:
+    for key in ("error", "msg"):
+        if key in entry:
+            entry[key] = redacted(str(entry[key]))
+    if "args" in entry:
+        entry["args"] = [redacted(str(argument)) for argument in entry["args"]]
 
 
 def _shorten_error(entry: MutableMapping[str, Any]) -> None:
     error = entry.get("error")
     if error is not None:
         text = str(error)
-        entry["error"] = text if len(text) <= _MAX_ERROR else text[:_MAX_ERROR] + "... (truncated)"
+        if len(text) * _MAX_CHARACTER > _MAX_ERROR:
+            encoded = text.encode("utf-8", "surrogateescape")
+            if len(encoded) > _MAX_ERROR:
+                text = encoded[:_MAX_ERROR].decode("utf-8", "ignore") + "... (truncated)"
+        entry["error"] = text
 
 
 def _as_json(_: object, __: str, entry: MutableMapping[str, Any]) -> str:
@@ -206,5 +227,7 @@ def _as_text(_: object, __: str, entry: MutableMapping[str, Any]) -> str:
 def _quoted(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, dict):
+        value = f"map[{' '.join(f'{key}:{value[key]}' for key in sorted(value))}]"
     text = _printable(value) if not isinstance(value, str) else value
     return text if _PLAIN.match(text) else json.dumps(text, ensure_ascii=False)

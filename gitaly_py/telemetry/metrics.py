@@ -114,8 +114,10 @@ catfile_cache = counter(
 catfile_cache_members = gauge("gitaly_catfile_cache_members", "Idle cat-file processes.", ("type",))
 catfile_lookups = counter("gitaly_catfile_lookups_total", "Objects asked of cat-file processes.", ("type",))
 catfile_processes = gauge("gitaly_catfile_processes", "cat-file processes that run.")
-# A gauge in type only: the library takes a counter of this name for the gauge above.
-catfile_processes_total = gauge("gitaly_catfile_processes_total", "cat-file processes started.")
+# prometheus_client's own counter of this name would be taken for the gauge above.
+catfile_processes_total = call_counter(
+    "gitaly_catfile_processes_total", "cat-file processes started.", ()
+).labels()
 
 # git processes
 _COMMAND = ("grpc_service", "grpc_method", "cmd", "subcmd")
@@ -219,6 +221,10 @@ requests_dropped = counter(
     (*_LIMITED_RPC, "reason", "authenticated"),
 )
 
+feature_flag_checks = call_counter(
+    "gitaly_feature_flag_checks_total", "Decisions by a feature flag.", ("flag", "enabled")
+)
+
 # limit of pack generation
 _PACK_CALLER = ("auth",)
 pack_objects_acquiring_seconds = latency_histogram(
@@ -235,6 +241,11 @@ pack_objects_queued = gauge(
 )
 
 # fetches
+bad_bitmap_requests = counter(
+    "gitaly_bad_bitmap_request_total",
+    "Fetches from repositories that have no bitmap, or several.",
+    ("method", "bitmaps"),
+)
 fetches = call_counter(
     "gitaly_fetches_total", "Fetches by who answered: a plan, a takeover, upload-pack.", ("answered_by",)
 )
@@ -249,6 +260,25 @@ inforef_cache_attempts = counter(
 inforef_cache_lookups = counter(
     "gitaly_inforef_cache_hit_miss_total", "What came of it: hit, miss, or err (can't be kept).", ("type",)
 )
+# What is kept is in memory, under the names that dashboards have for a cache on disk.
+diskcache_bytes_fetched = call_counter(
+    "gitaly_diskcache_bytes_fetched_total", "Bytes of kept advertisements that were used.", ()
+).labels()
+diskcache_bytes_stored = call_counter(
+    "gitaly_diskcache_bytes_stored_total", "Bytes of advertisements that were kept.", ()
+).labels()
+diskcache_misses = call_counter(
+    "gitaly_diskcache_miss_total", "Advertisements that were looked for and not kept.", ()
+).labels()
+diskcache_requests = call_counter(
+    "gitaly_diskcache_requests_total", "Advertisements that were looked for.", ()
+).labels()
+cacheinvalidator_operations = call_counter(
+    "gitaly_cacheinvalidator_optype_total", "Calls by what they do to repositories.", ("type",)
+)
+cacheinvalidator_rpcs = call_counter(
+    "gitaly_cacheinvalidator_rpc_total", "Calls that caches have to know of.", ()
+).labels()
 ls_refs = counter(
     "gitaly_ls_refs_total",
     "Lists of references by who answered: memory, this process, git, or (declined) the caller's git.",
@@ -287,6 +317,10 @@ config_reload_failures = counter(
 )
 worker_restarts = counter("gitaly_worker_restarts_total", "Workers that ended and had to be replaced.")
 workers = gauge("gitaly_workers", "Worker processes.", ("state",))
+# storages
+total_repositories = gauge(
+    "gitaly_total_repositories_count", "Repositories by storage and first folder.", ("path", "prefix")
+)
 
 # build
 build_info = gauge("gitlab_build_info", "Always 1; the labels say what runs.", ("version", "git_version"))

@@ -139,3 +139,30 @@ async def test_methods_may_be_chosen_and_no_line_is_lost_at_the_end(new_daemon: 
 
     logged = [entry["grpc.method"] for entry in daemon.log_entries() if "grpc.method" in entry]
     assert logged == ["FindCommit"] * 20
+
+
+async def test_lines_may_be_text(new_daemon: NewDaemon) -> None:
+    daemon = new_daemon()
+    daemon.config.write_text(daemon.config.read_text().replace('format = "json"', 'format = "text"'))
+    daemon.start()
+    missing = Repository(storage_name="default", relative_path="missing/one two.git")
+
+    async with refused(StatusCode.NOT_FOUND, "repository not found"):
+        await find_commit(daemon, missing, ("x-gitlab-correlation-id", "abc"), ("username", "rosa"))
+    assert await asyncio.to_thread(daemon.stop) == 0
+
+    (line,) = [line for line in daemon.log.read_text().splitlines() if "finished unary call" in line]
+    beginning = (
+        r'time="[^"]+Z" level=info msg="finished unary call with code NotFound" component=gitaly\.Unary'
+    )
+    assert re.match(beginning, line)
+    pairs = dict(re.findall(r'(\S+?)=("(?:[^"\\]|\\.)*"|\S*)', line))
+    assert pairs["correlation_id"] == "abc"
+    assert pairs["error"] == '"rpc error: code = NotFound desc = repository not found"'
+    assert pairs["error_metadata"] == f'"map[path:{daemon.storage}/missing/one two.git]"'
+    assert pairs["grpc.request.repoPath"] == '"missing/one two.git"'
+    assert pairs["grpc.request.glRepository"] == ""
+    assert pairs["username"] == "rosa"
+    assert float(pairs["grpc.time_ms"]) >= 0
+    keys = [key for key in pairs if key not in ("time", "level", "msg")]
+    assert keys == sorted(keys)

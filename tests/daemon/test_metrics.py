@@ -14,12 +14,19 @@ from gitaly_py.pb.commit_pb2 import FindCommitRequest
 from gitaly_py.pb.commit_pb2_grpc import CommitServiceStub
 from gitaly_py.pb.ref_pb2 import ListRefsRequest
 from gitaly_py.pb.ref_pb2_grpc import RefServiceStub
-from gitaly_py.pb.repository_pb2 import RepositoryExistsRequest
+from gitaly_py.pb.repository_pb2 import (
+    CreateRepositoryRequest,
+    RemoveRepositoryRequest,
+    RepositoryExistsRequest,
+)
 from gitaly_py.pb.repository_pb2_grpc import RepositoryServiceStub
+from gitaly_py.pb.shared_pb2 import Repository
 from gitaly_py.rpc.credentials import bearer
 from gitaly_py.rpc.methods import all_methods
+from tests.daemon.conftest import NewDaemon
 from tests.support.daemon import Daemon
 from tests.support.fixtures import repository_in
+from tests.support.metric_names import COUNTERS, GAUGES, HISTOGRAMS
 from tests.support.metrics import Metrics, free_port, metrics_when, scrape
 from tests.support.repositories import Repo
 from tests.support.smarthttp import FLUSH, begin_push
@@ -227,6 +234,57 @@ async def test_the_build_and_the_process_are_described(measured: Daemon) -> None
     assert {"version", "git_version"} <= labels
     assert found.value("process_resident_memory_bytes")
     assert found.value("process_open_fds")
+
+
+async def test_every_metric_has_its_name_and_type(measured: Daemon) -> None:
+    found = (await scrape(PORT)).declared
+
+    for kind, names in (("counter", COUNTERS), ("gauge", GAUGES), ("histogram", HISTOGRAMS)):
+        assert {name: found.get(name) for name in names} == dict.fromkeys(names, kind)
+
+
+async def test_calls_that_pass_are_counted_for_caches(measured: Daemon, repo: Repo) -> None:
+    rpcs, operations = "gitaly_cacheinvalidator_rpc_total", "gitaly_cacheinvalidator_optype_total"
+    before = await scrape(PORT)
+
+    await find_commit(measured, repo)
+    await collect(begin_push(measured.channel, repo, [FLUSH], metadata=[token()]))
+    async with refused(StatusCode.UNAUTHENTICATED, "authentication required"):
+        await measured.stub(RepositoryServiceStub).RepositoryExists(RepositoryExistsRequest())
+
+    after = await scrape(PORT)
+    added = {
+        kind: after.total(operations, type=kind) - before.total(operations, type=kind)
+        for kind in ("accessor", "mutator", "maintenance")
+    }
+    assert added == {"accessor": 1, "mutator": 1, "maintenance": 0}
+    assert after.total(rpcs) - before.total(rpcs) == 2
+
+
+async def test_repositories_are_counted_as_they_come_and_go(measured: Daemon) -> None:
+    stub = measured.stub(RepositoryServiceStub)
+    made = Repository(storage_name="default", relative_path="@counted/aa/1.git")
+    labels = {"path": str(measured.storage), "prefix": "@counted"}
+
+    await stub.CreateRepository(CreateRepositoryRequest(repository=made), metadata=[token()])
+    await counted("gitaly_total_repositories_count", **labels)
+    await stub.RemoveRepository(RemoveRepositoryRequest(repository=made), metadata=[token()])
+
+    assert (await scrape(PORT)).value("gitaly_total_repositories_count", **labels) == 0
+
+
+async def test_repositories_that_are_there_at_the_start_are_counted(new_daemon: NewDaemon) -> None:
+    port = free_port()
+    daemon = new_daemon(extra=f'prometheus_listen_addr = "127.0.0.1:{port}"')
+    for number in range(3):
+        Repo.init(daemon.storage / f"@hashed/aa/{number}.git")
+    Repo.init(daemon.other_storage / "@pools/bb/1.git")
+    daemon.start()
+
+    name = "gitaly_total_repositories_count"
+    found = await metrics_when(port, lambda metrics: metrics.total(name, path=str(daemon.other_storage)))
+    assert found.value(name, path=str(daemon.storage), prefix="@hashed") == 3
+    assert found.value(name, path=str(daemon.other_storage), prefix="@pools") == 1
 
 
 async def test_no_label_says_which_repository(measured: Daemon, repo: Repo) -> None:

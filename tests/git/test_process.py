@@ -27,7 +27,7 @@ from gitaly_py.git.errors import (
 from gitaly_py.git.process import PIPE, Git, Stderr
 from gitaly_py.git.repository import GitRepository
 from gitaly_py.git.settings import GitSettings
-from gitaly_py.telemetry import fields
+from gitaly_py.telemetry import fields, metrics
 from tests.support.repositories import GIT, Repo
 
 Body = Callable[[Git], Coroutine[Any, Any, None]]
@@ -322,6 +322,56 @@ def test_what_a_process_costs_is_added_to_the_calls_fields(run: Runner, repo: Re
         assert record["command.real_time_ms"] >= 0
 
     run(body)
+
+
+def test_the_memory_of_a_process_that_takes_a_while_is_among_the_calls_fields(
+    run: Runner, repo: Repo
+) -> None:
+    async def body(_: Git) -> None:
+        record = fields.opened()
+        git = scripted(repo, "sleep 1")
+        await git.run(repo.repository, CAT_FILE)
+        assert record["command.maxrssanon_bytes"] > 0
+        assert record["command.maxrssanon_bytes"] % 1024 == 0
+
+    run(body)
+
+
+def test_start_and_end_of_a_process_are_entries_for_debugging(run: Runner, repo: Repo) -> None:
+    async def body(_: Git) -> None:
+        git = scripted(repo, "exit 3")
+        with structlog.testing.capture_logs() as logs:
+            await git.run(repo.repository, CAT_FILE)
+        spawn, complete = (entry for entry in logs if entry["log_level"] == "debug")
+        assert (spawn["event"], complete["event"]) == ("spawn", "spawn complete")
+        for entry in (spawn, complete):
+            assert entry["path"] == git.binary
+            assert entry["args"][0] == git.binary
+            assert "cat-file" in entry["args"]
+        assert spawn["pid"] == complete["pid"]
+        assert complete["command.exitCode"] == 3
+        assert complete["command.real_time_ms"] >= 0
+        assert complete["command.cpu_time_ms"] >= 0
+
+    run(body)
+
+
+def test_programs_are_counted_by_their_own_name(run: Runner, repo: Repo) -> None:
+    def counted(cmd: str, subcmd: str) -> float:
+        (family,) = metrics.command_real_seconds.collect()
+        wanted = {"cmd": cmd, "subcmd": subcmd}.items()
+        return sum(sample.value for sample in family.samples if wanted <= sample.labels.items())
+
+    async def body(git: Git) -> None:
+        async with git.start_program(["/bin/sh", "-c", "exit"], cwd="/") as process:
+            await process.wait()
+        await git.run(repo.repository, HASH_OBJECT, stdin=b"1")
+
+    before = counted("sh", ""), counted("git", "hash-object")
+    run(body)
+    assert counted("sh", "") > before[0]
+    assert counted("git", "hash-object") > before[1]
+    assert counted("git", "sh") == 0
 
 
 def test_the_environment_is_built_from_nothing(run: Runner, repo: Repo) -> None:

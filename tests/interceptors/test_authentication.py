@@ -10,6 +10,7 @@ from grpc import StatusCode
 
 from gitaly_py.interceptors.authentication import WINDOW_SECONDS, verify
 from gitaly_py.rpc.status import RpcError
+from gitaly_py.telemetry import metrics
 
 SECRET = b"s3cret"
 NOW = 1_700_000_000.7
@@ -74,3 +75,19 @@ def test_any_other_token_is_refused(header: str, code: StatusCode, text: str) ->
     with pytest.raises(RpcError) as refusal:
         verify(header, SECRET, NOW)
     assert (refusal.value.code, str(refusal.value)) == (code, text)
+
+
+@pytest.mark.parametrize(
+    ("header", "counted"),
+    [(f"Bearer {token(version='v3')}", 0), (f"Bearer {token(secret=b'other')}", 1)],
+    ids=["another version", "another secret"],
+)
+def test_only_faults_of_tokens_of_our_version_are_counted(header: str, counted: int) -> None:
+    def refusals() -> float:
+        (family,) = metrics.authentication_errors.collect()
+        return sum(sample.value for sample in family.samples)
+
+    before = refusals()
+    with pytest.raises(RpcError):
+        verify(header, SECRET, NOW)
+    assert refusals() - before == counted

@@ -14,7 +14,7 @@ from grpc import StatusCode
 from grpc_status import rpc_status
 
 from gitaly_py.config.limits import Concurrency
-from gitaly_py.interceptors.limits import RpcLimits
+from gitaly_py.interceptors.limits import SWITCH, RpcLimits
 from gitaly_py.limits.making import Limiters
 from gitaly_py.pb.errors_pb2 import LimitError
 from gitaly_py.pb.smarthttp_pb2 import PostUploadPackRequest, PostUploadPackWithSidechannelRequest
@@ -239,6 +239,24 @@ async def test_limits_show_in_metrics_and_log(
     assert entry["limit.concurrency_dropped"] == "max_time"
     assert entry["limit.authenticated"] == "true"
     assert entry["limit.concurrency_queue_ms"] >= 300
+
+
+async def test_checks_of_the_feature_flag_are_counted(client: MultiplexedConnection, filled: Repo) -> None:
+    async def checks() -> dict[str, float]:
+        found = await scrape(PORT)
+        name, flag = "gitaly_feature_flag_checks_total", "limit_unauthenticated"
+        return {value: found.total(name, flag=flag, enabled=value) for value in ("true", "false")}
+
+    async def added(*metadata: tuple[str, str]) -> dict[str, float]:
+        before = await checks()
+        request = PostUploadPackWithSidechannelRequest(repository=filled.message)
+        await fetch_with(client, request, sending(clone(filled)), *metadata)
+        after = await checks()
+        return {value: min(after[value] - before[value], 1) for value in after}
+
+    assert await added() == {"true": 1, "false": 0}
+    assert await added((SWITCH, "no")) == {"true": 0, "false": 1}
+    assert await added(USER) == {"true": 0, "false": 0}
 
 
 def test_the_last_of_several_entries_counts_and_the_rest_is_unlimited() -> None:

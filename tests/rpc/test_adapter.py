@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 
 import pytest
+import structlog
 from grpc import StatusCode
 
 from gitaly_py.pb.commit_pb2 import (
@@ -68,8 +69,14 @@ async def test_checks_refuse_before_the_handler_runs() -> None:
 
 async def test_an_unknown_exception_is_a_panic() -> None:
     request = FindCommitRequest(repository=REPOSITORY, revision=b"main")
-    outcome, _ = await serve(find_commit_service(KeyError("boom")), request)
+    with structlog.testing.capture_logs() as logs:
+        outcome, _ = await serve(find_commit_service(KeyError("boom")), request)
     assert (outcome.status.code, outcome.status.message) == (StatusCode.INTERNAL, "panic: 'boom'")
+    (entry,) = logs
+    assert (entry["event"], entry["log_level"], entry["error"]) == ("grpc panic", "error", "'boom'")
+    assert entry["method"] == "/gitaly.CommitService/FindCommit"
+    assert "KeyError" in entry["backtrace"]
+    assert "in find_commit" in entry["backtrace"]
 
 
 async def test_an_undecided_error_is_internal_with_its_own_text() -> None:

@@ -6,6 +6,7 @@ import pytest
 from google.rpc import status_pb2
 from grpc import StatusCode
 
+from gitaly_py.git.errors import CommandFailed
 from gitaly_py.pb.errors_pb2 import PathError, ReferenceNotFoundError
 from gitaly_py.rpc.status import (
     AlreadyExists,
@@ -16,6 +17,7 @@ from gitaly_py.rpc.status import (
     during,
     status_of,
 )
+from gitaly_py.storage.errors import RepositoryNotFound
 
 
 class Base(Exception):
@@ -111,3 +113,22 @@ def test_details_survive_a_message_with_octets_that_are_no_text() -> None:
     encoded = status_of(error).encoded()
     assert encoded is not None
     assert status_pb2.Status.FromString(encoded).message == "no ? here"
+
+
+def test_what_is_known_of_an_error_and_its_causes_is_kept_for_the_log() -> None:
+    try:
+        try:
+            raise CommandFailed("rev-list", 128, b"fatal: bad object\n")
+        except CommandFailed as cause:
+            raise RepositoryNotFound("/storage/x.git") from cause
+    except RepositoryNotFound as error:
+        status = status_of(error, {RepositoryNotFound: StatusCode.NOT_FOUND})
+
+    assert dict(status.facts) == {"path": "/storage/x.git", "stderr": "fatal: bad object\n"}
+    assert status.encoded() is None
+
+
+def test_the_outermost_of_several_facts_of_a_name_counts() -> None:
+    error = RepositoryNotFound("/outer")
+    error.__cause__ = RepositoryNotFound("/inner")
+    assert status_of(error).facts == (("path", "/outer"),)

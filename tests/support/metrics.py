@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import urllib.request
 from collections.abc import Callable
@@ -21,10 +22,11 @@ def free_port() -> int:
 
 
 class Metrics:
-    """What one scrape found. types: by the name of the family."""
+    """What one scrape found. types: by the name of the family; declared: by the name in the text."""
 
     def __init__(self, text: str) -> None:
         self.types: dict[str, str] = {}
+        self.declared = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
         self._values: dict[Sample, float] = {}
         for family in text_string_to_metric_families(text):
             self.types[family.name] = family.type

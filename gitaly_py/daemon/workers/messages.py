@@ -67,6 +67,14 @@ class Drained(NamedTuple):
     clean: bool
 
 
+class Counted(NamedTuple):
+    """From a worker: a repository was made (number is 1) or removed (-1), see `storage.counting`."""
+
+    storage_path: str
+    path: str
+    number: int
+
+
 class Report(NamedTuple):
     """From a worker: what it knows of itself.
 

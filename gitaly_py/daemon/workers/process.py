@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 
 from gitaly_py.daemon.workers import link, messages
 from gitaly_py.limits.desk import Acquire, Desk, Leave
+from gitaly_py.storage import counting
 
 MODULE: Final = ["gitaly_py.daemon.workers.entry"]
 """What a worker runs; a list, so that a program may put another module in its place."""
@@ -116,6 +117,8 @@ class WorkerProcess:
             self._reported(message)
         elif isinstance(message, messages.Failed):
             self._never_serves(message.error)
+        elif isinstance(message, messages.Counted):
+            counting.changed(*message)
         elif not self._drained.done():
             self._drained.set_result(message.clean)
 

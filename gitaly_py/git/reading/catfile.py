@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from time import monotonic
 
 from gitaly_py.git.commands import Command
 from gitaly_py.git.process import PIPE, Git, Process, Stderr
+from gitaly_py.git.reading.effort import Effort
 from gitaly_py.git.reading.errors import AmbiguousRevision, ObjectTooLarge, ObjectUnreadable
 from gitaly_py.git.reading.interface import LARGEST_READ, GitObject, ObjectInfo
 from gitaly_py.git.reading.revisions import is_relative_path
@@ -28,6 +30,11 @@ _LIKE_HEADER = re.compile(rb"[^ ]* (?:commit|tree|blob|tag) [0-9]+")
 
 _LOOKUPS = {kind: metrics.catfile_lookups.labels(kind) for kind in ("info", "commit", "tree", "blob", "tag")}
 
+_REQUESTS: dict[Callable[[bytes], bytes], str] = {
+    catfile.info: "request_info",
+    catfile.contents: "request_object",
+}
+
 
 class CatFile:
     """A running process. Every request's reply must be taken, in the order of the requests."""
@@ -36,6 +43,7 @@ class CatFile:
         """end: the byte after each reply."""
         self._process = process
         self._end = end
+        self._effort = Effort()
         self._outstanding = 0
         self._buffer = b""
         self._at = 0
@@ -54,21 +62,27 @@ class CatFile:
     async def send(self, request: Callable[[bytes], bytes], revisions: Sequence[bytes]) -> None:
         """Asks for info or contents of revisions that can be asked; WINDOW bytes at most."""
         self._outstanding += len(revisions)
+        self._effort.counts[_REQUESTS[request]] += len(revisions)
         stdin = self._process.stdin
+        began = monotonic()
         # Whoever takes the first reply learns that git has gone, and why.
         with suppress(BrokenPipeError):
             if stdin is not None:
                 await stdin.write(b"".join(map(request, revisions)) + catfile.FLUSH + b"\0")
+        self._effort.add("flush", monotonic() - began)
 
     async def info(self, revision: bytes) -> ObjectInfo | None:
         """The reply to `info`. Raises AmbiguousRevision, ObjectUnreadable, MalformedReply."""
         _LOOKUPS["info"].inc()
+        began = monotonic()
         info = await self._header(revision)
         self._outstanding -= info is not None
+        self._effort.add("read_info", monotonic() - began)
         return info
 
     async def contents(self, revision: bytes) -> GitObject | None:
         """The reply to `contents`. Raises as `info`, and ObjectTooLarge."""
+        began = monotonic()
         info = await self._header(revision)
         if info is None:
             return None
@@ -80,7 +94,13 @@ class CatFile:
         data = self._buffer[self._at : self._at + info.size]
         self._at += info.size + 1
         self._outstanding -= 1
+        self._effort.add("read_object", monotonic() - began)
         return GitObject(info.oid, info.type, data)
+
+    def report(self) -> None:
+        """Adds what was done since the last report to the fields of the call in progress."""
+        effort, self._effort = self._effort, Effort()
+        effort.report()
 
     async def _header(self, revision: bytes) -> ObjectInfo | None:
         """The first line of a reply; it is the whole reply if the object was not found."""

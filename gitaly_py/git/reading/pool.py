@@ -67,6 +67,7 @@ class CatFilePool:
         try:
             yield taken.process
         finally:
+            taken.process.report()
             if taken.process.clean:
                 await self._put(key, taken)
             else:

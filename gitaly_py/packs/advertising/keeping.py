@@ -63,15 +63,16 @@ class Kept:
             self._entries.move_to_end(key)
         return entry
 
-    def keep(self, key: Hashable, entry: Entry) -> None:
-        """Keeps an answer, if it can ever be told that it is still right."""
+    def keep(self, key: Hashable, entry: Entry) -> bool:
+        """Keeps an answer, if it can ever be told that it is still right; whether it does."""
         if not all(state.proves for state in entry.states):
-            return
+            return False
         self._drop(key)
         self._entries[key] = entry
         self._size += entry.size
         while self._size > self._max_bytes:
             self._drop(next(iter(self._entries)))
+        return key in self._entries
 
     def _drop(self, key: Hashable) -> None:
         entry = self._entries.pop(key, None)

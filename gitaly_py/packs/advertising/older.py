@@ -28,11 +28,14 @@ class OlderAdvertisements:
     ) -> bytes | None:
         """None when git fails, and where there is too much to be held in memory."""
         metrics.inforef_cache_attempts.inc()
+        metrics.diskcache_requests.inc()
         key = (repository.path, facts, self._asking.git.version, service, protocol, stateless)
         found = await self._kept.valid(key)
         if found is not None:
             metrics.inforef_cache_lookups.labels("hit").inc()
+            metrics.diskcache_bytes_fetched.inc(len(found.data))
             return bytes(found.data)
+        metrics.diskcache_misses.inc()
         states = await _states(repository, facts)
         short = fits(repository.path)
         lasting = short and all(state.proves for state in states)
@@ -46,8 +49,8 @@ class OlderAdvertisements:
                 return bytes(known.data)
             asked = self._asking.advertisement(repository.git, protocol, service, stateless=stateless)
             made = await asked
-            if made is not None:
-                self._kept.keep(key, Entry(states, made))
+            if made is not None and self._kept.keep(key, Entry(states, made)):
+                metrics.diskcache_bytes_stored.inc(len(made))
             return made
 
         return await self._shared.get(key, states, make)

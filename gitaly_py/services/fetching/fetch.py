@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, Unpack
 
 from gitaly_py.git.commands import Command, Config
 from gitaly_py.git.process import Options, Process
+from gitaly_py.packs import bitmaps
 from gitaly_py.packs.request import PackRequest
 from gitaly_py.packs.takeover import Arrival
 from gitaly_py.services.app import Call
@@ -79,5 +80,8 @@ class Fetch:
             *options.get("config", ()),
         ]
         options["env"] = {**self.environment, **options.get("env", {})}
+        if not self.call.app.packs.enabled:
+            # Else whoever makes the pack reports.
+            bitmaps.report(self.call.repository.git)
         async with started(self.call, self.transport, command, **options) as process:
             yield process

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from gitaly_py.pb.smarthttp_pb2_grpc import SmartHTTPServiceStub
 from gitaly_py.transport.client import MultiplexedConnection
 from tests.support.advertising import USUAL, ls_refs_request
 from tests.support.daemon import Daemon
-from tests.support.fixtures import repository_in
+from tests.support.fixtures import KEEPS_PACKS, repository_in
 from tests.support.metrics import free_port, metrics_when, scrape
 from tests.support.smarthttp import FLUSH, fetch_with, pkt, sending, wants
 from tests.support.stamps import settle_all
@@ -116,6 +118,47 @@ async def test_what_is_known_of_references_is_counted_and_starts_no_process(meas
     assert added("gitaly_inforef_cache_attempt_total") == 2
     assert added("gitaly_inforef_cache_hit_miss_total", type="miss") == 1
     assert added("gitaly_inforef_cache_hit_miss_total", type="hit") == 1
+    assert added("gitaly_diskcache_requests_total") == 2
+    assert added("gitaly_diskcache_miss_total") == 1
+    assert added("gitaly_diskcache_bytes_stored_total") == added("gitaly_diskcache_bytes_fetched_total") > 0
     assert added("gitaly_ls_refs_total", answered_by="process") == 1
     assert added("gitaly_ls_refs_total", answered_by="memory") == 1
     assert added("gitaly_spawn_forking_time_seconds_count") == 1
+
+
+@pytest.mark.parametrize("cached", [True, False], ids=["pack cache", "no pack cache"])
+async def test_fetches_from_repositories_without_exactly_one_bitmap_are_counted(
+    tmp_path_factory: pytest.TempPathFactory, engine: str, cached: bool
+) -> None:
+    port = free_port()
+    tables = KEEPS_PACKS if cached else ""
+    extra = f'prometheus_listen_addr = "127.0.0.1:{port}"'
+    daemon = Daemon(tmp_path_factory.mktemp("bitmaps"), engine=engine, extra=extra, tables=tables).start()
+    repo = repository_in(daemon.storage)
+
+    async def fetch() -> dict[str, float]:
+        """What is counted after a fetch of a new commit, by the number of bitmaps."""
+        oid = repo.commit(ref="refs/heads/main")
+        request = PostUploadPackWithSidechannelRequest(repository=repo.message)
+        body = wants(oid, capabilities="side-band-64k")
+        async with await MultiplexedConnection.dial(f"unix:{daemon.socket}") as connection:
+            assert (await fetch_with(connection, request, sending(body))).error is None
+        method = f"/{SERVICE}/PostUploadPackWithSidechannel"
+        found = await scrape(port)
+        return {
+            number: found.total("gitaly_bad_bitmap_request_total", method=method, bitmaps=number)
+            for number in "012"
+        }
+
+    try:
+        assert await fetch() == {"0": 0, "1": 0, "2": 0}  # no packs, hence nothing to have a bitmap of
+        repo.git("repack", "-adq", "--write-bitmap-index")
+        assert await fetch() == {"0": 0, "1": 0, "2": 0}
+        (bitmap,) = Path(repo.git_dir, "objects/pack").glob("*.bitmap")
+        shutil.copy(bitmap, bitmap.with_name(f"pack-{'0' * 40}.bitmap"))
+        assert await fetch() == {"0": 0, "1": 0, "2": 1}
+        for each in bitmap.parent.glob("*.bitmap"):
+            each.unlink()
+        assert await fetch() == {"0": 1, "1": 0, "2": 1}
+    finally:
+        assert daemon.stop() == 0

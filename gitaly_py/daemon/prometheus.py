@@ -6,6 +6,8 @@ from aiohttp import web
 from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from gitaly_py.daemon.status.routes import add_routes
+from gitaly_py.daemon.status.snapshot import Source
 from gitaly_py.telemetry.metrics import REGISTRY
 
 for collector in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
@@ -13,18 +15,23 @@ for collector in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
 
 
 class PrometheusEndpoint:
-    """Serves `/metrics` over plain HTTP on `address` (`host:port`, the host may be empty)."""
+    """Serves `/metrics` and the status page over plain HTTP.
 
-    def __init__(self, address: str) -> None:
+    address: `host:port`, the host may be empty. source: of what the status page shows.
+    """
+
+    def __init__(self, address: str, source: Source) -> None:
         host, _, port = address.rpartition(":")
         self._host = host.strip("[]") or None
         self._port = int(port)
+        self._source = source
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
         """Binds and begins to serve. Raises OSError when the address is not to be had."""
         app = web.Application()
         app.router.add_get("/metrics", _metrics)
+        add_routes(app, self._source)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         await web.TCPSite(self._runner, self._host, self._port, reuse_port=True).start()

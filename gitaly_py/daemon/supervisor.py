@@ -18,6 +18,8 @@ from gitaly_py.daemon.coordinator import Coordinator
 from gitaly_py.daemon.listening import bind
 from gitaly_py.daemon.prometheus import PrometheusEndpoint
 from gitaly_py.daemon.runtime import RuntimeDirectory
+from gitaly_py.daemon.status.own import OwnStatus
+from gitaly_py.daemon.status.storages import StorageWatch
 from gitaly_py.daemon.worker import Worker
 from gitaly_py.telemetry import logs, metrics
 
@@ -85,7 +87,12 @@ class Supervisor:
             worker = Worker(self._config, runtime)
             parts.push_async_callback(worker.close)
             if self._config.prometheus_listen_addr:
-                endpoint = PrometheusEndpoint(self._config.prometheus_listen_addr)
+                watch = StorageWatch({storage.name: storage.path for storage in self._config.storage})
+                parts.push_async_callback(watch.close)
+                status = OwnStatus(
+                    watch, state=lambda: worker.state, connections=lambda: len(worker.connections)
+                )
+                endpoint = PrometheusEndpoint(self._config.prometheus_listen_addr, status.snapshot)
                 parts.push_async_callback(endpoint.stop)
                 await endpoint.start()
             listeners = bind(self._config)

@@ -9,6 +9,7 @@ from gitaly_py.config import Config
 from gitaly_py.daemon import parts
 from gitaly_py.daemon.endpoint import Endpoint
 from gitaly_py.daemon.runtime import RuntimeDirectory
+from gitaly_py.daemon.status.snapshot import State
 from gitaly_py.git.reading.cache import Readers
 from gitaly_py.hooks.smudge import LfsSmudge
 from gitaly_py.interceptors import steps
@@ -38,7 +39,10 @@ from gitaly_py.transport.listeners import Listener, listen_unix
 
 
 class Worker:
-    """Serves the external listeners and, for the daemon's own children, the internal one."""
+    """Serves the external listeners and, for the daemon's own children, the internal one.
+
+    state: as the status page shows it. connections: those that are open.
+    """
 
     def __init__(self, config: Config, runtime: RuntimeDirectory) -> None:
         self._config = config
@@ -51,14 +55,15 @@ class Worker:
         self._packs = Packs(self._git, PackCacheSettings.of(config.pack_objects_cache), generations)
         self._takeovers = Takeovers(str(runtime.path), self._git.binary)
         self._health = ServingState()
-        connections = Connections()
+        self.state: State = "starting"
+        self.connections = Connections()
         self._frame: Frame[App, Repository] = Frame(
             App(
                 version=__version__,
                 config=config,
                 git=self._git,
                 storages=Storages({storage.name: storage.path for storage in config.storage}, self._readers),
-                connections=connections,
+                connections=self.connections,
                 hooks=self._hooks,
                 lfs=LfsSmudge(self._api, str(runtime.path)),
                 health=self._health,
@@ -78,8 +83,8 @@ class Worker:
             resolve=resolve,
             codes=CODES,
         )
-        self._external = Endpoint(self._frame, config.rpc, runtime.sockets / "engine", connections)
-        self._internal = Endpoint(self._frame, config.rpc, runtime.sockets / "inner", connections)
+        self._external = Endpoint(self._frame, config.rpc, runtime.sockets / "engine", self.connections)
+        self._internal = Endpoint(self._frame, config.rpc, runtime.sockets / "inner", self.connections)
 
     async def start(self, listeners: list[Listener]) -> None:
         """Serves. Raises the error of whatever can't start: git, hooks, sockets."""
@@ -91,12 +96,14 @@ class Worker:
         await self._takeovers.start()
         await self._internal.start([listen_unix(str(self._runtime.internal_socket))])
         await self._external.start(listeners)
+        self.state = "serving"
 
     async def drain(self, grace: float, force: asyncio.Event) -> bool:
         """Finishes running calls, external ones first so that their hooks can still call back.
 
         Returns whether all of them finished within `grace` seconds and unforced.
         """
+        self.state = "draining"
         self._health.stop()
         loop = asyncio.get_running_loop()
         until = loop.time() + grace

@@ -14,7 +14,9 @@ NOON = 1_700_000_000.0
 METHOD = "/gitaly.RefService/ListRefs"
 
 
-def ended(seconds: float, at: float, *, repository: str = "default:a.git", correlation: str = "1") -> EndedCall:
+def ended(
+    seconds: float, at: float, *, repository: str = "default:a.git", correlation: str = "1"
+) -> EndedCall:
     return EndedCall(METHOD, repository, seconds, "OK", correlation, at)
 
 

@@ -44,7 +44,13 @@ def cards(snapshot: Snapshot, found: Figures) -> list[Card]:
         ),
         Card("running", "Running calls", count(total.in_flight), _many(connections, "connection")),
         Card("latency", "95 % of calls within", p95, f"50 % {p50}, 99 % {p99}"),
-        Card("errors", "Errors", percent(errors), _many(total.errors, "call"), tone(bad=total.errors > 0)),
+        Card(
+            "errors",
+            "Errors",
+            percent(errors),
+            f"{count(total.errors)} of {_many(total.handled, 'call')}",
+            tone(bad=total.errors > 0),
+        ),
         Card(
             "waiting",
             "Waiting for a limiter",
@@ -63,7 +69,7 @@ def cards(snapshot: Snapshot, found: Figures) -> list[Card]:
             "processes",
             "Git processes",
             count(found.git_processes),
-            f"{count(found.readers_running)} of them read objects",
+            f"{count(found.readers_running)} object readers",
         ),
     ]
 

@@ -20,7 +20,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """kind: `text`, `number` or `code`. extra: there only where there is room for it."""
+    """kind: `text`, `number`, `bar`, `code`, or `code name` for what is not broken into lines. extra: there only where there is room for it."""
 
     name: str
     title: str

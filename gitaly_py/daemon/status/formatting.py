@@ -23,12 +23,14 @@ def rate(value: float) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """A short time: `0.42 ms`, `12.3 ms`, `1.24 s`, `95 s`."""
+    """A short time: `0.42 ms`, `12.3 ms`, `1.24 s`, `950 s`."""
     if value is None:
         return NOTHING
-    if value < 1:
-        return f"{value * 1000:.2f} ms" if value < 0.01 else f"{value * 1000:.1f} ms"
-    return f"{value:.2f} s" if value < 60 else f"{value:,.0f} s"
+    return f"{_in_three_digits(value * 1000)} ms" if value < 1 else f"{_in_three_digits(value)} s"
+
+
+def _in_three_digits(value: float) -> str:
+    return f"{value:,.{2 if value < 10 else 1 if value < 100 else 0}f}"
 
 
 def duration(value: float) -> str:
@@ -54,5 +56,5 @@ def size(value: float | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """`99.5 %`."""
-    return NOTHING if share is None else f"{share * 100:.1f} %"
+    """`99.5 %`, `0.03 %`."""
+    return NOTHING if share is None else f"{share * 100:.{2 if 0 < share < 0.01 else 1}f} %"

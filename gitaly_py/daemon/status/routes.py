@@ -13,7 +13,7 @@ from gitaly_py.daemon.status.page import POLICY, page
 from gitaly_py.daemon.status.snapshot import Snapshot, Source
 
 REUSED_SECONDS: Final = 0.5
-"""A snapshot serves all who ask within this time, so that many viewers cost no more than one."""
+"""So that many viewers cost no more than a few."""
 
 _HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -24,9 +24,12 @@ _HEADERS: Final = {
 }
 
 
-def add_routes(app: web.Application, source: Source) -> None:
-    """Adds `/`, `/status`, `/status.json` and `/limits.json` to `app`. source: takes a snapshot."""
-    pages = _Pages(source)
+def add_routes(app: web.Application, source: Source, *, reused: float = REUSED_SECONDS) -> None:
+    """Adds `/`, `/status`, `/status.json` and `/limits.json` to `app`.
+
+    source: takes a snapshot. reused: seconds that a snapshot serves all who ask.
+    """
+    pages = _Pages(source, reused)
     app.router.add_get("/", _to_status)
     app.router.add_get("/status", pages.html)
     app.router.add_get("/status.json", pages.json)
@@ -34,9 +37,10 @@ def add_routes(app: web.Application, source: Source) -> None:
 
 
 class _Pages:
-    """Answers requests from snapshots that are at most half a second old."""
+    """Answers requests from snapshots that are `reused` seconds old at most."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, reused: float) -> None:
+        self._reused = reused
         self._source = source
         self._lock = asyncio.Lock()
         self._last: Snapshot | None = None
@@ -58,7 +62,7 @@ class _Pages:
         async with self._lock:
             if self._last is None or time.monotonic() >= self._until:
                 self._last = await self._source()
-                self._until = time.monotonic() + REUSED_SECONDS
+                self._until = time.monotonic() + self._reused
             return self._last
 
 

@@ -11,11 +11,14 @@
   const rateText = (value) =>
     value === 0 ? "0" : value < 1 ? value.toFixed(2) : value < 100 ? value.toFixed(1) : grouped.format(value);
 
+  const inThreeDigits = (value) => (value < 100 ? value.toFixed(value < 10 ? 2 : 1) : grouped.format(value));
+
   const secondsText = (value) => {
     if (value === null) return NOTHING;
-    if (value < 1) return `${(value * 1000).toFixed(value < 0.01 ? 2 : 1)} ms`;
-    return value < 60 ? `${value.toFixed(2)} s` : `${grouped.format(value)} s`;
+    return value < 1 ? `${inThreeDigits(value * 1000)} ms` : `${inThreeDigits(value)} s`;
   };
+
+  const percentText = (share) => `${(share * 100).toFixed(share > 0 && share < 0.01 ? 2 : 1)} %`;
 
   /** As `percentile` in figures.py. */
   const percentile = (buckets, share) => {
@@ -113,9 +116,11 @@
     const columns = [...byId("rpcs").querySelectorAll("thead th")].map((head) => head.dataset.name);
     data.rpcs.forEach((rpc, at) => {
       const lately = between(rpc, first.rpcs.get(rpc.method));
-      const put = (name, text) => {
-        table[at][columns.indexOf(name)] = text;
+      const put = (name, cell) => {
+        table[at][columns.indexOf(name)] = cell;
       };
+      put("calls", grouped.format(lately.handled));
+      put("errors", { ...table[at][columns.indexOf("errors")], text: grouped.format(lately.errors), tone: lately.errors ? "bad" : "quiet" });
       put("rate", rateText(lately.handled / period));
       put("mean", secondsText(lately.handled && lately.buckets.length ? lately.seconds / lately.handled : null));
       for (const share of [50, 95, 99]) put(`p${share}`, secondsText(percentile(lately.buckets, share / 100)));
@@ -126,7 +131,8 @@
     cards.rate.value = rateText(total.handled / period);
     cards.latency.value = within(0.95);
     cards.latency.note = `50 % ${within(0.5)}, 99 % ${within(0.99)}`;
-    cards.errors.value = total.handled ? `${((100 * total.errors) / total.handled).toFixed(1)} %` : NOTHING;
+    cards.errors.value = total.handled ? percentText(total.errors / total.handled) : NOTHING;
+    cards.errors.note = `${grouped.format(total.errors)} of ${grouped.format(total.handled)} calls`;
     cards.errors.tone = total.errors ? "bad" : "";
     document.querySelectorAll(".period").forEach((span) => {
       span.textContent = `in the last ${Math.max(Math.round(period), 1)} s`;

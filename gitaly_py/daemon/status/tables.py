@@ -34,7 +34,7 @@ def tables(snapshot: Snapshot, found: Figures) -> list[Table]:
 
 def _rpcs(rpcs: Sequence[RpcFigures], age: float) -> Table:
     columns = (
-        Column("method", "RPC", "code"),
+        Column("method", "RPC", "code name"),
         Column("calls", "Calls", extra=True),
         Column("rate", "Calls/s"),
         Column("running", "Running"),
@@ -148,12 +148,12 @@ def _queues(limiters: Iterable[LimiterState]) -> Table:
 
 def _slow_calls(snapshot: Snapshot) -> Table:
     columns = (
-        Column("method", "RPC", "code"),
+        Column("method", "RPC", "code name"),
         Column("seconds", "Took"),
-        Column("ended", "Ended ago"),
+        Column("ended", "Ended ago", extra=True),
         Column("code", "Code", "text"),
         Column("repository", "Repository", "code"),
-        Column("correlation_id", "Correlation id", "code", extra=True),
+        Column("correlation_id", "Correlation id", "code name", extra=True),
         Column("worker", "Worker", extra=True),
     )
     rows = [

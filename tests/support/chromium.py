@@ -80,7 +80,7 @@ def _requests(log: Path) -> list[str]:
     found = []
     for event in recorded["events"]:
         parameters = event.get("params", {})
-        if event["type"] == kinds["URL_REQUEST_START_JOB"] and "url" in parameters:
-            if parameters.get("initiator", "not an origin") != "not an origin":
-                found.append(str(parameters["url"]))
+        starts = event["type"] == kinds["URL_REQUEST_START_JOB"] and "url" in parameters
+        if starts and parameters.get("initiator", "not an origin") != "not an origin":
+            found.append(str(parameters["url"]))
     return found

@@ -20,7 +20,11 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """kind: `text`, `number`, `bar`, `code`, or `code name` for what is not broken into lines. extra: there only where there is room for it."""
+    """A column of a table.
+
+    kind: `text`, `number`, `bar`, `code`, or `code name` for what is not broken
+    into lines. extra: there only where there is room for it.
+    """
 
     name: str
     title: str

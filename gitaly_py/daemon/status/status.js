@@ -97,10 +97,11 @@
 
   const remember = (data) => {
     const last = looks[looks.length - 1];
-    if (last && data.taken <= last.taken) return;
+    if (last && data.taken === last.taken) return;
     const rpcs = new Map(data.rpcs.map((rpc) => [rpc.method, rpc]));
-    const restarted = last && [...last.rpcs.values()].some((rpc) => (rpcs.get(rpc.method)?.handled ?? 0) < rpc.handled);
-    if (restarted) looks.length = 0;
+    const fewer = (rpc) => (rpcs.get(rpc.method)?.handled ?? 0) < rpc.handled;
+    // The daemon has started anew, or its clock was set back.
+    if (last && (data.taken < last.taken || [...last.rpcs.values()].some(fewer))) looks.length = 0;
     else if (last) rates.push(between(data.overall, last.overall).handled / (data.taken - last.taken));
     if (rates.length > DRAWN) rates.shift();
     looks.push({ taken: data.taken, overall: data.overall, rpcs });

@@ -17,10 +17,11 @@ PATIENCE: Final = 1.0
 class StorageWatch:
     """Looks at storages, at each of them once at a time: a disk that hangs holds one thread and no page.
 
-    paths: by the name of the storage.
+    paths: by the name of the storage. patience: seconds for all of them.
     """
 
-    def __init__(self, paths: Mapping[str, str]) -> None:
+    def __init__(self, paths: Mapping[str, str], *, patience: float = PATIENCE) -> None:
+        self._patience = patience
         self._paths = paths
         self._looking: dict[str, asyncio.Task[StorageState]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -29,7 +30,7 @@ class StorageWatch:
         """The state of every storage, in the order of the configuration."""
         looking = {name: self._look_at(name, path) for name, path in self._paths.items()}
         if looking:
-            await asyncio.wait(looking.values(), timeout=PATIENCE)
+            await asyncio.wait(looking.values(), timeout=self._patience)
         return [
             task.result() if task.done() else StorageState(name, self._paths[name], None, None, False, False)
             for name, task in looking.items()

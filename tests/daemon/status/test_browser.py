@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import pytest
 import pytest_asyncio
 
 from gitaly_py.daemon.status.cards import cards

@@ -39,6 +39,14 @@ def test_the_slowest_come_first_and_only_so_many() -> None:
     assert durations(calls, NOON) == [5.0, 3.0, 0.4]
 
 
+def test_a_quick_call_takes_no_place_of_a_slow_one() -> None:
+    calls = SlowCalls(kept=2)
+    for seconds in (5.0, 3.0, 0.1):
+        calls.add(ended(seconds, NOON))
+
+    assert durations(calls, NOON) == [5.0, 3.0]
+
+
 def test_calls_are_forgotten_after_the_window() -> None:
     calls = SlowCalls(window=600)
     report(calls, ended(9.0, NOON))

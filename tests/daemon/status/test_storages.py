@@ -43,17 +43,18 @@ async def test_a_disk_that_hangs_holds_up_one_thread_and_no_page(tmp_path: Path)
     # Whoever opens it to read waits for one who writes.
     os.mkfifo(hanging / NAME)
     watch = StorageWatch({"default": str(tmp_path), "slow": str(hanging)}, patience=0.2)
-    await watch.look()
-    threads = threading.active_count()
+    try:
+        await watch.look()
+        threads = threading.active_count()
+        for _ in range(5):
+            default, slow = await watch.look()
+            assert (default.readable, slow.readable, slow.used) == (True, False, None)
+        assert threading.active_count() < threads + 3
+    finally:
+        writer = os.open(hanging / NAME, os.O_RDWR | os.O_NONBLOCK)
+        os.unlink(hanging / NAME)
+        os.close(writer)
 
-    for _ in range(5):
-        default, slow = await watch.look()
-        assert (default.readable, slow.readable, slow.used) == (True, False, None)
-    assert threading.active_count() < threads + 3
-
-    writer = os.open(hanging / NAME, os.O_WRONLY)
-    os.unlink(hanging / NAME)
-    os.close(writer)
     await eventually_readable(watch)
     await watch.close()
 

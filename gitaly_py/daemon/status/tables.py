@@ -25,10 +25,10 @@ def tables(snapshot: Snapshot, found: Figures) -> list[Table]:
         _workers(snapshot.workers, snapshot.taken),
         _limiters(snapshot.limiters),
         _queues(snapshot.limiters),
-        _slow_calls(snapshot),
         _caches(found),
         _answers(found),
         _storages(snapshot.storages),
+        _slow_calls(snapshot),
     ]
 
 
@@ -120,7 +120,7 @@ def _limiters(limiters: Iterable[LimiterState]) -> Table:
                 ),
             )
         )
-    return Table("limiters", "Limiters", columns, rows, "No limit is configured.")
+    return Table("limiters", "Limiters", columns, rows, "None is reported.")
 
 
 def _queues(limiters: Iterable[LimiterState]) -> Table:

@@ -9,8 +9,8 @@ from typing import Any
 import structlog
 
 from gitaly_py.config import Config
+from gitaly_py.daemon.machine import Machine
 from gitaly_py.limits.desk import Desk
-from gitaly_py.limits.settings import all_limits
 from gitaly_py.storage import counting
 from gitaly_py.storage.leftovers import remove_quarantines
 from gitaly_py.storage.metadata import ensure_metadata
@@ -22,21 +22,28 @@ _CLEANING_SECONDS = 3600
 
 
 class Coordinator:
-    """Holds the limiters of all workers, and keeps the storages in order: metadata and temporary areas."""
+    """Holds the limiters of all workers, and keeps the storages in order: metadata and temporary areas.
+
+    Raises ControlGroupsUnusable.
+    """
 
     def __init__(self, config: Config) -> None:
         self.desk = Desk()
+        self._machine = Machine(config, self.desk)
         self._areas = TemporaryAreas([storage.path for storage in config.storage])
         self._tasks: set[asyncio.Task[Any]] = set()
         self._stopping = threading.Event()
 
     def limit(self, config: Config) -> None:
         """Sets the limits of a configuration, for calls that run as well."""
-        found = all_limits(config.concurrency, config.pack_objects_limiting)
-        self.desk.apply({name: settings for name, _, settings in found})
+        self._machine.limit(config)
 
     async def start(self, config: Config) -> None:
-        """Writes missing metadata files and removes what a killed daemon left behind."""
+        """Makes control groups, writes missing metadata files, removes what a killed daemon left behind.
+
+        Raises ControlGroupsUnusable.
+        """
+        await self._machine.start()
         await self.mark(config)
         abandoned = await asyncio.to_thread(self._areas.sweep)
         spawn(self._remove_quarantines(abandoned), name="quarantine cleaner", owner=self._tasks)
@@ -56,6 +63,7 @@ class Coordinator:
         self._stopping.set()
         await end_all(self._tasks)
         self._areas.release()
+        await self._machine.stop()
 
     async def _remove_quarantines(self, paths: list[str]) -> None:
         for path in paths:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from gitaly_py.config import Config
+from gitaly_py.daemon.machine import control_groups
 from gitaly_py.git.process import Git
 from gitaly_py.git.settings import GitSettings
 from gitaly_py.hooks.custom import CustomHooks
@@ -25,10 +26,14 @@ class ApiClientError(Exception):
     """The secret of the Rails app's internal API can't be read."""
 
 
-def git(config: Config) -> Git:
-    """The one way to run git; the binary may be overridden by the environment (daemon.md 1.6)."""
+def git(config: Config, supervisor: int) -> Git:
+    """The one way to run git; the binary may be overridden by the environment (daemon.md 1.6).
+
+    supervisor: its process id, after which the daemon's control groups are named.
+    """
     pairs = tuple((entry.key, entry.value) for entry in config.git.config)
-    return Git(GitSettings(binary=os.environ.get(_GIT_BINARY, ""), config=pairs))
+    settings = GitSettings(binary=os.environ.get(_GIT_BINARY, ""), config=pairs)
+    return Git(settings, control_groups(config, supervisor))
 
 
 def internal_api(config: Config) -> InternalApi | NoInternalApi:

@@ -9,24 +9,33 @@ from prometheus_client import Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
+from gitaly_py.daemon.status.routes import add_routes
+from gitaly_py.daemon.status.snapshot import Source
+
 
 class PrometheusEndpoint:
-    """Serves `/metrics` over plain HTTP on `address` (`host:port`, the host may be empty).
+    """Serves `/metrics` and the status page over plain HTTP.
 
-    source: gives the metrics at the moment.
+    address: `host:port`, the host may be empty. metrics: gives them at the moment. source: of what the
+    status page shows.
     """
 
-    def __init__(self, address: str, source: Callable[[], Awaitable[Sequence[Metric]]]) -> None:
-        self._source = source
+    def __init__(
+        self, address: str, metrics: Callable[[], Awaitable[Sequence[Metric]]], source: Source
+    ) -> None:
+        self.address = address
+        self._families = metrics
         host, _, port = address.rpartition(":")
         self._host = host.strip("[]") or None
         self._port = int(port)
+        self._source = source
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
         """Binds and begins to serve. Raises OSError when the address is not to be had."""
         app = web.Application()
         app.router.add_get("/metrics", self._metrics)
+        add_routes(app, self._source)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         await web.TCPSite(self._runner, self._host, self._port, reuse_port=True).start()
@@ -43,7 +52,7 @@ class PrometheusEndpoint:
             await self._runner.cleanup()
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        body = generate_latest(_Found(await self._source()))
+        body = generate_latest(_Found(await self._families()))
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 

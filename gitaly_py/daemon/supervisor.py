@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -27,9 +28,11 @@ from gitaly_py.daemon.orphans import adopt_orphans, end_orphans
 from gitaly_py.daemon.prometheus import PrometheusEndpoint
 from gitaly_py.daemon.reports import Reports
 from gitaly_py.daemon.runtime import RuntimeDirectory
+from gitaly_py.daemon.status.gathering import Status
 from gitaly_py.daemon.workers.crew import Crew, count_of
 from gitaly_py.daemon.workers.messages import Orders
 from gitaly_py.daemon.workers.process import WorkerFailed, WorkerProcess
+from gitaly_py.git.errors import ControlGroupsUnusable
 from gitaly_py.telemetry import logs, metrics
 from gitaly_py.telemetry.tasks import end_all, spawn
 from gitaly_py.transport.listeners import Listener, listen_unix
@@ -58,7 +61,7 @@ def supervise(config: Config, path: str) -> int:
 
 
 def _expected(error: Exception) -> bool:
-    return isinstance(error, UncleanStop | WorkerFailed | OSError)
+    return isinstance(error, UncleanStop | WorkerFailed | ControlGroupsUnusable | OSError)
 
 
 class Supervisor:
@@ -83,6 +86,8 @@ class Supervisor:
         self._runtime: RuntimeDirectory
         self._internal: Listener
         self._crew: Crew
+        self._status = Status(self._reports, lambda: list(self._workers), self._coordinator.desk.states)
+        self._metrics: PrometheusEndpoint | None = None
 
     async def run(self) -> None:
         """Starts, serves until a signal, drains. Raises UncleanStop, or what kept it from starting."""
@@ -124,10 +129,8 @@ class Supervisor:
             self._crew = Crew(config, self._hire)
             parts.push_async_callback(self._end_workers)
             await self._crew.start()
-            if config.prometheus_listen_addr:
-                endpoint = PrometheusEndpoint(config.prometheus_listen_addr, self._families)
-                parts.push_async_callback(endpoint.stop)
-                await endpoint.start()
+            parts.push_async_callback(self._stop_metrics)
+            await self._serve_metrics(config)
             yield
 
     def _hire(self, config: Config) -> WorkerProcess:
@@ -143,6 +146,7 @@ class Supervisor:
             config=config,
             number=worker.number,
             place=place,
+            supervisor=os.getpid(),
             runtime=str(self._runtime.path),
             secure=[address.kind == "tls" for address in external],
             shared_limits=count_of(config) > 1,
@@ -175,6 +179,25 @@ class Supervisor:
             worker.kill()
             await worker.ended()
         await end_orphans(self._pids)
+
+    async def _serve_metrics(self, config: Config) -> None:
+        """Serves metrics where the configuration says. Raises OSError."""
+        if self._metrics is not None and self._metrics.address == config.prometheus_listen_addr:
+            await self._status.watch(config)
+            return
+        await self._stop_metrics()
+        if config.prometheus_listen_addr:
+            await self._status.watch(config)
+            self._metrics = PrometheusEndpoint(
+                config.prometheus_listen_addr, self._families, self._status.snapshot
+            )
+            await self._metrics.start()
+
+    async def _stop_metrics(self) -> None:
+        endpoint, self._metrics = self._metrics, None
+        if endpoint is not None:
+            await endpoint.stop()
+            await self._status.close()
 
     async def _families(self) -> list[Metric]:
         return await self._reports.families(list(self._workers))
@@ -211,6 +234,7 @@ class Supervisor:
         self._sockets.keep(config)
         logs.configure(config.logging.format, config.logging.level)
         await self._coordinator.mark(config)
+        await self._serve_metrics(config)
         spawn(self._let_go(former), name="former workers", owner=self._leaving)
         _log.info("configuration reloaded", workers=len(crew.workers))
 

@@ -49,7 +49,7 @@ class Worker:
 
     def __init__(self, orders: Orders, board: Board, desk: RemoteDesk) -> None:
         config, number = orders.config, orders.number
-        self._git = parts.git(config)
+        self._git = parts.git(config, orders.supervisor)
         self._readers = Readers(self._git, processes=config.git.catfile_cache_size)
         self._api = parts.internal_api(config)
         self._hooks = parts.hooks(config, self._git, self._api, orders.runtime, number)
@@ -120,6 +120,7 @@ class Worker:
 
         Returns whether all of them finished within `grace` seconds and unforced.
         """
+        self.state = "draining"
         self._health.stop()
         return await self._external.drain(grace, force)
 

@@ -12,10 +12,14 @@ from gitaly_py.interceptors.codes import code_name
 from gitaly_py.rpc.call import Call
 from gitaly_py.rpc.methods import Method
 from gitaly_py.telemetry import metrics
+from gitaly_py.telemetry.slow_calls import SLOW_CALLS, EndedCall
+
+_OPEN_ENDED = ("/grpc.health.v1.Health/Watch",)
+"""How long these calls take says nothing about the daemon."""
 
 
 class ServerMetrics:
-    """Counts a call, its messages and its time."""
+    """Counts a call, its messages and its time, and keeps the slow ones."""
 
     __slots__ = ("_call", "_series")
 
@@ -32,7 +36,21 @@ class ServerMetrics:
         handled.value += 1
         series.received.value += call.messages_received
         series.sent.value += call.messages_sent
-        series.seconds.observe(call.seconds)
+        seconds = call.seconds
+        series.seconds.observe(seconds)
+        if seconds > SLOW_CALLS.floor or call.started + seconds >= SLOW_CALLS.until:
+            _keep(call, seconds)
+
+
+def _keep(call: Call[Any, Any], seconds: float) -> None:
+    """Shows a call among the slow ones, for as long as there are no slower ones."""
+    method, target = call.method.path, call.target
+    if method in _OPEN_ENDED:
+        return
+    repository = "" if target is None else f"{target.storage_name}:{target.relative_path}"
+    code = code_name(call.status.code)
+    ended = call.started + seconds
+    SLOW_CALLS.add(EndedCall(method, repository, seconds, code, call.correlation_id, ended))
 
 
 class _Series:

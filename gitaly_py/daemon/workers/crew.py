@@ -109,7 +109,9 @@ class Crew:
             await asyncio.sleep(delay)
             delay = min(2 * delay, _LONGEST_DELAY)
             try:
+                restarts = worker.restarts + 1
                 worker = self._hired()
+                worker.restarts = restarts
                 await worker.served()
             except WorkerFailed as error:
                 _log.error("worker did not start", error=str(error))

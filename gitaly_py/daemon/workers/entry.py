@@ -23,10 +23,22 @@ from gitaly_py.daemon.board import Board
 from gitaly_py.daemon.listening import inherited
 from gitaly_py.daemon.worker import Worker
 from gitaly_py.daemon.workers.link import Link, LinkBroken, receive_first
-from gitaly_py.daemon.workers.messages import Ask, Drain, Drained, Failed, Finish, Force, Orders, Report
+from gitaly_py.daemon.workers.messages import (
+    Ask,
+    Counted,
+    Drain,
+    Drained,
+    Failed,
+    Finish,
+    Force,
+    Orders,
+    Report,
+)
 from gitaly_py.limits.remote import RemoteDesk
-from gitaly_py.telemetry import logs, metrics
+from gitaly_py.storage import counting
+from gitaly_py.telemetry import logs, metrics, tracing
 from gitaly_py.telemetry.families import collected
+from gitaly_py.telemetry.slow_calls import SLOW_CALLS
 from gitaly_py.telemetry.tasks import spawn
 
 _log = structlog.get_logger("gitaly")
@@ -49,7 +61,11 @@ def main(argv: list[str]) -> int:
     metrics.use_latency_buckets(orders.config.prometheus.grpc_latency_buckets)
     # A terminal's signals are for the supervisor, which tells its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return uvloop.run(_Serving(sock, orders, descriptors).run())
+    tracing.start()
+    try:
+        return uvloop.run(_Serving(sock, orders, descriptors).run())
+    finally:
+        tracing.stop()
 
 
 class _Serving:
@@ -67,11 +83,14 @@ class _Serving:
         self._process = psutil.Process()
         self._worker: Worker
         self._link: Link
+        self._loop: asyncio.AbstractEventLoop
 
     async def run(self) -> int:
         """The exit status."""
+        self._loop = asyncio.get_running_loop()
         self._link = Link(self._sock, self._receive, self._lost)
         self._desk = RemoteDesk(self._link.send)
+        counting.report_to(self._counted)
         try:
             self._worker = Worker(self._orders, self._board, self._desk)
             try:
@@ -91,9 +110,7 @@ class _Serving:
     async def _serve(self) -> int:
         _spare_the_collector()
         self._link.send(self._report(0, everything=True))
-        asyncio.get_running_loop().add_signal_handler(
-            signal.SIGTERM, self._finish.put_nowait, Finish(self._grace)
-        )
+        self._loop.add_signal_handler(signal.SIGTERM, self._finish.put_nowait, Finish(self._grace))
         order = await self._finish.get()
         clean = await self._worker.drain(order.grace, self._force)
         self._link.send(Drained(clean))
@@ -102,6 +119,10 @@ class _Serving:
         await self._worker.finish(order.grace, self._force)
         self._link.send(self._report(0))
         return 0
+
+    def _counted(self, storage_path: str, path: str, number: int) -> None:
+        counted = Counted(storage_path, path, number)
+        self._loop.call_soon_threadsafe(self._link.send, counted)
 
     @property
     def _grace(self) -> float:
@@ -125,6 +146,7 @@ class _Serving:
             calls=metrics.running_calls(),
             rss_bytes=self._process.memory_info().rss,
             limiters=self._worker.limiters(),
+            slow_calls=SLOW_CALLS.slowest(),
             git_version=self._worker.git_version,
         )
 

@@ -9,19 +9,21 @@ from prometheus_client import Metric
 
 from gitaly_py.config import Config
 from gitaly_py.limits.state import LimiterState
+from gitaly_py.telemetry.slow_calls import EndedCall
 
 
 class Orders(NamedTuple):
     """The first message, to a new worker. With it go the descriptors of the board and of the listeners.
 
-    number: which no other worker of this daemon ever has. place: on the board. runtime: the runtime
-    directory. secure: for each listener but the last, which is the internal one, whether it speaks TLS.
+    number: which no other worker of this daemon ever has. place: on the board. supervisor: its process id.
+    runtime: the runtime directory. secure: for each listener but the last, which is the internal one, whether it speaks TLS.
     shared_limits: limiters are those of the supervisor.
     """
 
     config: Config
     number: int
     place: int
+    supervisor: int
     runtime: str
     secure: Sequence[bool]
     shared_limits: bool
@@ -79,7 +81,8 @@ class Report(NamedTuple):
     """From a worker: what it knows of itself.
 
     number: of the question; 0: nobody asked, for it begins to serve, or ends. families: metrics, without
-    what was never counted, unless it begins to serve. limiters: of its own. git_version: of the git it runs.
+    what was never counted, unless it begins to serve. limiters: of its own. slow_calls: the
+    slowest of late. git_version: of the git it runs.
     """
 
     number: int
@@ -88,4 +91,5 @@ class Report(NamedTuple):
     calls: int
     rss_bytes: int
     limiters: Sequence[LimiterState]
+    slow_calls: Sequence[EndedCall]
     git_version: str

@@ -29,7 +29,8 @@ class WorkerFailed(Exception):
 class WorkerProcess:
     """One worker. It ends when our end of the link is closed, whatever it does.
 
-    greeted: called with its first report. began: Unix seconds. last: its latest report.
+    greeted: called with its first report. began: Unix seconds. restarts: how many there were in its place
+    before it. last: its latest report.
     """
 
     def __init__(self, number: int, place: int, greeted: Callable[[messages.Report], None]) -> None:
@@ -37,6 +38,7 @@ class WorkerProcess:
         self.number = number
         self.place = place
         self.began = time.time()
+        self.restarts = 0
         self.state: State = "starting"
         self.pid = 0
         self._served: asyncio.Future[None] = loop.create_future()

@@ -1,0 +1,1 @@
+"""The status page: what the daemon does now, in a browser, in `curl`, as JSON."""

@@ -16,8 +16,9 @@ import uvloop
 from gitaly_py.config import Config, notices
 from gitaly_py.daemon.coordinator import Coordinator
 from gitaly_py.daemon.listening import bind
+from gitaly_py.daemon.parts import ApiClientError
 from gitaly_py.daemon.prometheus import PrometheusEndpoint
-from gitaly_py.daemon.runtime import RuntimeDirectory
+from gitaly_py.daemon.runtime import RuntimeDirectory, RuntimeDirectoryError
 from gitaly_py.daemon.worker import Worker
 from gitaly_py.telemetry import logs, metrics
 
@@ -49,7 +50,7 @@ def supervise(config: Config) -> int:
 
 
 def _expected(error: Exception) -> bool:
-    return isinstance(error, UncleanStop | OSError)
+    return isinstance(error, UncleanStop | RuntimeDirectoryError | ApiClientError | OSError)
 
 
 class Supervisor:

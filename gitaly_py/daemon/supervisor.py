@@ -15,6 +15,7 @@ import uvloop
 
 from gitaly_py.config import Config, notices
 from gitaly_py.daemon.coordinator import Coordinator
+from gitaly_py.daemon.descriptors import raise_descriptor_limit
 from gitaly_py.daemon.listening import bind
 from gitaly_py.daemon.parts import ApiClientError
 from gitaly_py.daemon.prometheus import PrometheusEndpoint
@@ -38,6 +39,7 @@ def supervise(config: Config) -> int:
     """Runs the daemon; the exit status."""
     try:
         logs.configure(config.logging.format, config.logging.level)
+        raise_descriptor_limit()
         for notice in notices(config):
             _log.warning(notice)
         metrics.use_latency_buckets(config.prometheus.grpc_latency_buckets)

@@ -8,6 +8,7 @@ from gitaly_py import __version__
 from gitaly_py.config import Config
 from gitaly_py.daemon import parts
 from gitaly_py.daemon.endpoint import Endpoint
+from gitaly_py.daemon.memory import SpareMemory
 from gitaly_py.daemon.runtime import RuntimeDirectory
 from gitaly_py.git.reading.cache import Readers
 from gitaly_py.hooks.smudge import LfsSmudge
@@ -51,6 +52,7 @@ class Worker:
         self._packs = Packs(self._git, PackCacheSettings.of(config.pack_objects_cache), generations)
         self._takeovers = Takeovers(str(runtime.path), self._git.binary)
         self._health = ServingState()
+        self._memory = SpareMemory()
         connections = Connections()
         self._frame: Frame[App, Repository] = Frame(
             App(
@@ -91,6 +93,7 @@ class Worker:
         await self._takeovers.start()
         await self._internal.start([listen_unix(str(self._runtime.internal_socket))])
         await self._external.start(listeners)
+        self._memory.start()
 
     async def drain(self, grace: float, force: asyncio.Event) -> bool:
         """Finishes running calls, external ones first so that their hooks can still call back.
@@ -106,6 +109,7 @@ class Worker:
     async def close(self) -> None:
         """Ends what is left: hooks, readers, git processes."""
         self._frame.report()
+        await self._memory.stop()
         await self._takeovers.close()
         await self._packs.close()
         await self._hooks.close()

@@ -60,7 +60,7 @@ class Siege:
 
     @contextlib.asynccontextmanager
     async def lifted(self, kind: str) -> AsyncIterator[Others]:
-        """An attack on listeners of a kind. Others are served all the while, and nothing of it stays behind."""
+        """An attack on listeners of a kind. Others are served meanwhile, and nothing of it stays behind."""
         await self.serves(kind)
         descriptors, memory = self.process.num_fds(), self.process.memory_info().rss
         others = Others()
@@ -75,7 +75,7 @@ class Siege:
         finally:
             stop.set()
             await asyncio.gather(*bystanders)
-        assert others.failures == []
+        assert not others.failures, others.failures[0]
         await self.calm(descriptors, memory)
 
     async def calm(self, descriptors: int, memory: int) -> None:

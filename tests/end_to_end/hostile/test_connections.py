@@ -99,7 +99,7 @@ NOISE = {
 async def ended(reader: asyncio.StreamReader) -> bool:
     """Reads until the daemon ends the connection."""
     async with asyncio.timeout(10 * PREFACE_SECONDS):
-        with contextlib.suppress(ConnectionResetError):
+        with contextlib.suppress(ConnectionError):
             while await reader.read(65536):
                 pass
     return True

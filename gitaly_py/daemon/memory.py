@@ -8,25 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from gitaly_py.telemetry.tasks import end_all, spawn
 
 _SECONDS = 5
-_GROWTH = 32 << 20
-"""Bytes by which the process must have grown before the allocator is asked, since that takes milliseconds."""
-
-_STATM = Path("/proc/self/statm")
-_PAGE = os.sysconf("SC_PAGESIZE")
+_BURST = 500
+"""Connections that have ended, from which on it is worth to ask: that takes some ten milliseconds."""
 
 
 class SpareMemory:
-    """Watches the size of this process while it runs."""
+    """Looks after the memory of connections that have ended; ended: how many there were so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, ended: Callable[[], int]) -> None:
+        self._ended = ended
         self._trim = _trimmer()
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -39,17 +35,12 @@ class SpareMemory:
         await end_all(self._tasks)
 
     async def _watch(self, trim: Callable[[int], int]) -> None:
-        floor = resident_bytes()
+        looked_after = 0
         while True:
             await asyncio.sleep(_SECONDS)
-            if resident_bytes() > floor + _GROWTH:
+            if self._ended() >= looked_after + _BURST:
+                looked_after = self._ended()
                 await asyncio.to_thread(trim, 0)
-                floor = resident_bytes()
-
-
-def resident_bytes() -> int:
-    """Physical memory that this process holds."""
-    return int(_STATM.read_bytes().split()[1]) * _PAGE
 
 
 def _trimmer() -> Callable[[int], int] | None:

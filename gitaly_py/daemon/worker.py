@@ -52,7 +52,6 @@ class Worker:
         self._packs = Packs(self._git, PackCacheSettings.of(config.pack_objects_cache), generations)
         self._takeovers = Takeovers(str(runtime.path), self._git.binary)
         self._health = ServingState()
-        self._memory = SpareMemory()
         connections = Connections()
         self._frame: Frame[App, Repository] = Frame(
             App(
@@ -82,6 +81,7 @@ class Worker:
         )
         self._external = Endpoint(self._frame, config.rpc, runtime.sockets / "engine", connections)
         self._internal = Endpoint(self._frame, config.rpc, runtime.sockets / "inner", connections)
+        self._memory = SpareMemory(lambda: self._external.ended)
 
     async def start(self, listeners: list[Listener]) -> None:
         """Serves. Raises the error of whatever can't start: git, hooks, sockets."""

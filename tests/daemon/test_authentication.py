@@ -112,3 +112,19 @@ async def test_a_token_may_expire_while_its_call_waits_for_its_turn(
     assert b"PACK" in b"".join(message.data for message in await collect(waiting))
     await daemon.close_channel()
     assert daemon.stop() == 0
+
+
+async def test_without_a_secret_every_request_passes_and_is_counted(
+    tmp_path_factory: pytest.TempPathFactory, engine: str
+) -> None:
+    port = free_port()
+    address = f'prometheus_listen_addr = "127.0.0.1:{port}"'
+    daemon = Daemon(tmp_path_factory.mktemp("open"), engine=engine, extra=address).start()
+
+    assert await ask(daemon, token_of("whatever"))
+
+    found = await scrape(port)
+    status = "server disabled authentication"
+    assert found.value("gitaly_authentications_total", enforced="true", status=status) == 1
+    await daemon.close_channel()
+    assert daemon.stop() == 0

@@ -10,6 +10,7 @@ import grpc.aio
 import pytest
 from grpc import StatusCode
 
+from gitaly_py.pb.blob_pb2 import GetBlobRequest
 from gitaly_py.pb.smarthttp_pb2 import PostUploadPackWithSidechannelRequest
 from gitaly_py.pb.smarthttp_pb2_grpc import SmartHTTPServiceStub
 from gitaly_py.transport.client import MultiplexedConnection
@@ -17,7 +18,8 @@ from gitaly_py.transport.frontdoor import MAGIC, SESSION_WINDOW
 from gitaly_py.transport.sidechannel import METADATA_KEY
 from gitaly_py.transport.yamux.frames import FIN, RST, SYN, FrameType, encoded
 from tests.end_to_end.hostile.test_connections import ended
-from tests.support.http2 import PREFACE, settings
+from tests.support.http2 import PREFACE, data, headers, settings, window_update
+from tests.support.http2_client import message, request_fields
 from tests.support.siege import KINDS, MIB, Siege, bearer
 
 OPEN = encoded(FrameType.WINDOW_UPDATE, SYN, 1, 0)
@@ -85,6 +87,35 @@ async def test_sessions_that_are_not_read_hold_up_nobody(siege: Siege, kind: str
             writer.write(octets)
         await asyncio.sleep(1)
         assert siege.process.memory_info().rss < memory + 64 * MIB
+        for writer in writers:
+            writer.transport.abort()
+
+
+def asking_for_much(siege: Siege, oid: str) -> bytes:
+    """A client's first bytes: it has room for everything, and asks for a blob ten times."""
+    frames = [settings({4: 2**31 - 1}), window_update(0, 2**31 - 1 - 65_535)]
+    fields = request_fields("/gitaly.BlobService/GetBlob", ("authorization", bearer()))
+    body = message(GetBlobRequest(repository=siege.repo.message, oid=oid, limit=-1))
+    for stream in range(1, 20, 2):
+        frames += [headers(stream, fields), data(stream, body, end=True)]
+    return PREFACE + b"".join(frame.octets for frame in frames)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("multiplexed", [False, True], ids=["plain", "multiplexed"])
+async def test_answers_that_are_not_taken_hold_up_nobody(siege: Siege, kind: str, multiplexed: bool) -> None:
+    oid = siege.repo.blob(random.Random(4).randbytes(8 * MIB))
+    octets = asking_for_much(siege, oid)
+    if multiplexed:
+        octets = MAGIC + OPEN + encoded(FrameType.DATA, 0, 1, len(octets)) + octets
+    async with siege.lifted(kind):
+        memory = siege.process.memory_info().rss
+        writers = [(await siege.connect(kind))[1] for _ in range(10)]
+        for writer in writers:
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            writer.write(octets)
+        await asyncio.sleep(1)
+        assert siege.process.memory_info().rss < memory + 256 * MIB
         for writer in writers:
             writer.transport.abort()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 from gitaly_py.config.defaults import unset_maintenance
@@ -13,9 +14,9 @@ _VALIDATE = "gitaly-py configuration validate"
 
 
 def notices(config: Config) -> list[str]:
-    """Warnings about `config`, each to be logged once at start."""
+    """Warnings about `config` and the environment, each to be logged once at start."""
     unknown = [unknown_key_notice(key) for key in config.unknown_keys]
-    return [*unknown, *_without_effect(config), *_needless(config), *_doubtful(config)]
+    return [*unknown, *_without_effect(config), *_needless(config), *_environment(), *_doubtful(config)]
 
 
 def unknown_key_notice(unknown: UnknownKey) -> str:
@@ -57,6 +58,14 @@ def _needless(config: Config) -> Iterator[str]:
     for key, is_set in keys.items():
         if is_set:
             yield f"{key} is set, but has no effect"
+
+
+def _environment() -> Iterator[str]:
+    """Variables that Gitaly heeds (daemon.md 1.6), unlike this daemon."""
+    if os.environ.get("GITLAB_TRACING"):
+        yield "GITLAB_TRACING is set, but this daemon does not implement it"
+    if os.environ.get("GITALY_USE_LIBP2P_YAMUX"):
+        yield "GITALY_USE_LIBP2P_YAMUX is set, but has no effect"
 
 
 def _asks_for_maintenance(config: Config) -> bool:

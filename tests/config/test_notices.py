@@ -70,3 +70,18 @@ def test_there_is_nothing_to_say_of_a_plain_configuration(tmp_path: Path, more: 
 )
 def test_the_operator_is_told(tmp_path: Path, more: str, notice: str) -> None:
     assert notices(configured(tmp_path, more)) == [notice]
+
+
+@pytest.mark.parametrize(
+    ("variable", "notice"),
+    [
+        ("GITLAB_TRACING", "GITLAB_TRACING is set, but this daemon does not implement it"),
+        ("GITALY_USE_LIBP2P_YAMUX", "GITALY_USE_LIBP2P_YAMUX is set, but has no effect"),
+    ],
+)
+def test_the_operator_is_told_of_variables_without_effect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, notice: str
+) -> None:
+    monkeypatch.setenv(variable, "1")
+
+    assert notices(configured(tmp_path)) == [notice]

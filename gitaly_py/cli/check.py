@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 import structlog
@@ -12,6 +14,7 @@ from gitaly_py.cli.commands import Failure, usage
 from gitaly_py.config import Config, LoadError, load
 from gitaly_py.config.errors import os_reason
 from gitaly_py.daemon.parts import internal_api_settings
+from gitaly_py.daemon.runtime import RuntimeDirectory, RuntimeDirectoryError
 from gitaly_py.rails.client import InternalApi
 from gitaly_py.rails.errors import InternalApiError, InvalidApiUrl, Refused
 from gitaly_py.rails.push import CheckInfo
@@ -32,6 +35,24 @@ def command(ctx: click.Context, config: tuple[str, ...]) -> None:
     except LoadError as error:
         raise Failure(f'loading configuration "{config[0]}": {error}') from error
     logs.configure("text", "error", stream=sys.stderr)
+    with _runtime_directory(loaded):
+        _check(loaded)
+
+
+@contextmanager
+def _runtime_directory(config: Config) -> Iterator[None]:
+    """A private runtime directory as the daemon has one; where none can be made, nothing can start."""
+    try:
+        directory = RuntimeDirectory.create(config.runtime_dir)
+    except (OSError, RuntimeDirectoryError) as error:
+        raise Failure(f"creating runtime directory: {error}") from error
+    try:
+        yield
+    finally:
+        directory.remove()
+
+
+def _check(loaded: Config) -> None:
     click.echo("Checking GitLab API access: ", nl=False)
     try:
         info = asyncio.run(_answer(loaded))

@@ -8,9 +8,10 @@ import sys
 import click
 
 from gitaly_py.cli.commands import Commands, Failure
-from gitaly_py.config import LoadError, Problem, TomlError, parse, validate
+from gitaly_py.config import LoadError, Problem
 from gitaly_py.config.example import example
-from gitaly_py.config.notices import unknown_key_notices
+from gitaly_py.config.findings import examine
+from gitaly_py.config.notices import unknown_key_notice
 
 _INVALID = 2
 
@@ -28,17 +29,13 @@ def _validate(ctx: click.Context) -> None:
     Keys that are unknown, hence ignored, are named on standard error. Status 2 means that something is wrong.
     """
     try:
-        config = parse(sys.stdin.buffer.read())
-    except TomlError as error:
-        problems = [Problem(error.key, error.message)]
+        findings = examine(sys.stdin.buffer.read())
     except LoadError as error:
         raise Failure(f"processing input data: {error}") from error
-    else:
-        for notice in unknown_key_notices(config):
-            click.echo(notice, err=True)
-        problems = validate(config)
-    if problems:
-        errors = [_entry(problem) for problem in problems]
+    for unknown in findings.unknown:
+        click.echo(unknown_key_notice(unknown), err=True)
+    if findings.problems:
+        errors = [_entry(problem) for problem in findings.problems]
         click.echo(json.dumps({"errors": errors}, indent=2, ensure_ascii=False))
         ctx.exit(_INVALID)
 

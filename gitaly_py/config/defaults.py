@@ -64,12 +64,14 @@ def _hooks(hooks: Hooks, shell: GitlabShell) -> Hooks:
     return hooks.model_copy(update={"custom_hooks_dir": os.path.join(shell.dir, "hooks")})
 
 
+def unset_maintenance(storages: tuple[Storage, ...]) -> DailyMaintenance:
+    """What `[daily_maintenance]` is when the file does not have it."""
+    names = tuple(storage.name for storage in storages)
+    return DailyMaintenance().model_copy(update={**_MAINTENANCE, "storages": names})
+
+
 def _maintenance(maintenance: DailyMaintenance, storages: tuple[Storage, ...]) -> DailyMaintenance:
-    if maintenance != DailyMaintenance():
-        return maintenance
-    return maintenance.model_copy(
-        update={**_MAINTENANCE, "storages": tuple(storage.name for storage in storages)}
-    )
+    return unset_maintenance(storages) if maintenance == DailyMaintenance() else maintenance
 
 
 def _pack_objects_limiting(limiting: PackObjectsLimiting) -> PackObjectsLimiting:

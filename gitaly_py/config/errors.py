@@ -36,15 +36,24 @@ class TomlError(LoadError):
     """The text is no TOML, or a value has a type its key does not take.
 
     line, column: position of the fault, from 1; both 0 when it is not known.
-    key: path of the key at fault, empty when the fault is not in a value.
+    path: keys, and numbers for entries of lists, that lead to the value at fault; empty when it is no value.
+    further: the other values with a wrong type.
     """
 
-    def __init__(self, reason: str, *, line: int = 0, column: int = 0, key: tuple[str, ...] = ()) -> None:
-        super().__init__(reason, line, column, key)
+    def __init__(
+        self, reason: str, *, line: int = 0, column: int = 0, path: tuple[str | int, ...] = ()
+    ) -> None:
+        super().__init__(reason, line, column, path)
         self.reason = reason
         self.line = line
         self.column = column
-        self.key = key
+        self.path = path
+        self.further: tuple[TomlError, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The path without numbers."""
+        return tuple(part for part in self.path if isinstance(part, str))
 
     @property
     def message(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -11,12 +10,21 @@ from pydantic import NonNegativeInt, PrivateAttr
 from gitaly_py.config.duration import Duration, zero_means
 from gitaly_py.config.errors import InvalidConfig
 from gitaly_py.config.loading import checked, decoded, read, toml
-from gitaly_py.config.problems import Problem, at, at_least, entry, not_empty, quoted, under
+from gitaly_py.config.problems import (
+    Problem,
+    at,
+    at_least,
+    dotted,
+    entry,
+    listen_address,
+    not_empty,
+    quoted,
+    under,
+)
 from gitaly_py.config.section import Section, setting, several, table
 from gitaly_py.config.tree import UnknownKey
 from gitaly_py.config.unknown import unknown_keys
 
-_HOST_AND_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[^:\s/\[\]]*):(?P<port>[0-9]{1,5})")
 _GITALY_SCHEMES = ("unix:", "tcp://", "tls://", "dns:", "dns+tls:")
 
 
@@ -92,12 +100,12 @@ def parse_gateway(data: bytes) -> GatewayConfig:
     source = toml(text)
     config = checked(source, GatewayConfig, text)
     for problem in _problems(config):
-        raise InvalidConfig(f"{'.'.join(problem.key).replace('.[', '[')}: {problem.message}")
+        raise InvalidConfig(f"{dotted(problem.key)}: {problem.message}")
     return config.with_unknown_keys(tuple(unknown_keys(source, GatewayConfig)))
 
 
 def _problems(config: GatewayConfig) -> Iterator[Problem]:
-    yield from at("listen_addr", _listen_fault(config.listen_addr))
+    yield from at("listen_addr", listen_address(config.listen_addr))
     yield from at("gitaly_address", not_empty(config.gitaly_address) or _address_fault(config.gitaly_address))
     yield from at("storage", not_empty(config.storage))
     for index, token in enumerate(config.token):
@@ -116,13 +124,6 @@ def _token(token: Token, earlier: tuple[Token, ...]) -> Iterator[Problem]:
     yield from at("token", not_empty(token.token))
     if any(other.token == token.token for other in earlier):
         yield Problem(("token",), "not unique")
-
-
-def _listen_fault(address: str) -> str | None:
-    parts = _HOST_AND_PORT.fullmatch(address)
-    if parts is None or int(parts["port"]) > 65535:
-        return f"not host:port: {quoted(address)}"
-    return None
 
 
 def _address_fault(address: str) -> str | None:

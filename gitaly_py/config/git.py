@@ -30,7 +30,7 @@ class GitSection(Section):
         "Idle `git cat-file` processes kept, of each kind; 0 or less is the default.",
     )
     config: tuple[GitConfig, ...] = several("Configuration for every git command.")
-    signing_key: str = setting("", "Path of the key that signs commits made on behalf of users.")
-    rotated_signing_keys: tuple[str, ...] = several("Paths of former signing keys, still trusted.")
-    committer_email: str = setting("", "E-mail address of the committer of signed commits.")
-    committer_name: str = setting("", "Name of the committer of signed commits.")
+    signing_key: str = setting("", "Path of the key that signs commits made for users. Not implemented.")
+    rotated_signing_keys: tuple[str, ...] = several("Former signing keys, still trusted. Not implemented.")
+    committer_email: str = setting("", "E-mail address of the committer of signed commits. Not implemented.")
+    committer_name: str = setting("", "Name of the committer of signed commits. Not implemented.")

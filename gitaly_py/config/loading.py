@@ -73,14 +73,22 @@ def toml(text: str) -> dict[str, Any]:
 
 
 def checked(source: dict[str, Any], section: type[T], text: str) -> T:
-    """`source`, read from `text`, as a `section`; raises TomlError for the first value with a wrong type."""
+    """`source`, read from `text`, as a `section`.
+
+    Raises TomlError for the first value with a wrong type; it names the others too.
+    """
     try:
         return section.model_validate(source)
     except ValidationError as error:
-        faults = [(position(text, fault["loc"]) or (0, 0), fault) for fault in error.errors()]
-        (line, column), first = min(faults, key=lambda pair: pair[0])
-        key = tuple(part for part in first["loc"] if isinstance(part, str))
-        raise TomlError(_reason(first), line=line, column=column, key=key) from error
+        faults = [_type_fault(fault, text) for fault in error.errors()]
+        faults.sort(key=lambda fault: (fault.line, fault.column))
+        faults[0].further = tuple(faults[1:])
+        raise faults[0] from error
+
+
+def _type_fault(fault: ErrorDetails, text: str) -> TomlError:
+    line, column = position(text, fault["loc"]) or (0, 0)
+    return TomlError(_reason(fault), line=line, column=column, path=fault["loc"])
 
 
 def _reason(fault: ErrorDetails) -> str:

@@ -6,6 +6,7 @@ Every check returns None when all is well, else the message.
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
@@ -16,6 +17,8 @@ from gitaly_py.config.duration import Duration
 from gitaly_py.config.errors import os_reason
 
 Number = int | float | Duration
+
+_HOST_AND_PORT = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[^:\s/\[\]]*):(?P<port>[0-9]{1,5})")
 
 
 class Problem(NamedTuple):
@@ -35,6 +38,11 @@ def under(key: str | tuple[str, ...], problems: Iterator[Problem]) -> Iterator[P
     """`problems` of a section, with the section's key in front of theirs."""
     prefix = (key,) if isinstance(key, str) else key
     return (Problem(prefix + problem.key, problem.message) for problem in problems)
+
+
+def dotted(key: tuple[str, ...]) -> str:
+    """The path of a key as one text, `storage[0].name`."""
+    return ".".join(key).replace(".[", "[")
 
 
 def entry(index: int) -> str:
@@ -65,6 +73,18 @@ def file(path: str) -> str | None:
 
 def absolute(path: str) -> str | None:
     return None if os.path.isabs(path) else f"not an absolute path: {quoted(path)}"
+
+
+def listen_address(text: str) -> str | None:
+    """Refuses what is not `host:port` or `[v6]:port`; the host may be empty."""
+    parts = _HOST_AND_PORT.fullmatch(text)
+    if parts is None or int(parts["port"]) > 65535:
+        return f"not host:port: {quoted(text)}"
+    return None
+
+
+def one_of(value: str, known: Sequence[str]) -> str | None:
+    return None if value in known else f"not supported: {quoted(value)}, choose {' or '.join(known)}"
 
 
 def ascending(values: Sequence[float]) -> str | None:

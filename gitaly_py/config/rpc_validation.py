@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gitaly_py.config.duration import Duration
-from gitaly_py.config.problems import Problem, at, at_least, greater, in_range, quoted
+from gitaly_py.config.problems import Problem, at, at_least, greater, in_range, one_of
 from gitaly_py.config.rpc import ENGINES, Rpc
 
 _NO_TIME = Duration(0)
@@ -18,7 +18,7 @@ _SMALLEST_FRAME, _LARGEST_FRAME = 2**14, 2**24 - 1
 
 def rpc(section: Rpc) -> Iterator[Problem]:
     """Faults of `[rpc]`; each of them keeps the daemon from starting."""
-    yield from at("engine", _engine_fault(section.engine))
+    yield from at("engine", one_of(section.engine, ENGINES))
     for key in ("max_message_size", "max_header_list_size"):
         yield from at(key, in_range(getattr(section, key), 1, _LARGEST))
     yield from at("max_frame_size", in_range(section.max_frame_size, _SMALLEST_FRAME, _LARGEST_FRAME))
@@ -43,9 +43,3 @@ def _times(section: Rpc) -> Iterator[Problem]:
         yield from at(key, greater(getattr(section, key), _NO_TIME))
     for key in ("keepalive_min_interval", "stall_timeout"):
         yield from at(key, at_least(getattr(section, key), _NO_TIME))
-
-
-def _engine_fault(engine: str) -> str | None:
-    if engine in ENGINES:
-        return None
-    return f"not supported: {quoted(engine)}, choose {' or '.join(ENGINES)}"

@@ -7,9 +7,11 @@ from collections.abc import Callable
 
 from gitaly_py.config import git_keys
 from gitaly_py.config.errors import InvalidConfig
+from gitaly_py.config.logs import FORMATS
+from gitaly_py.config.problems import dotted
 from gitaly_py.config.rpc_validation import rpc
 from gitaly_py.config.tree import Config
-from gitaly_py.config.validation import DAY, NO_TIME, storages
+from gitaly_py.config.validation import DAY, NO_TIME, addresses, storages, tls
 
 
 def check_startup(config: Config) -> None:
@@ -21,11 +23,13 @@ def check_startup(config: Config) -> None:
 def _listeners(config: Config) -> None:
     if not (config.socket_path or config.listen_addr or config.tls_listen_addr):
         raise InvalidConfig("at least one of socket_path, listen_addr or tls_listen_addr must be set")
+    for problem in addresses(config):
+        raise InvalidConfig(f"{dotted(problem.key)}: {problem.message}")
 
 
 def _storages(config: Config) -> None:
     for problem in storages(config.storage, may_share_path=True):
-        raise InvalidConfig(f"{'.'.join(('storage', *problem.key)).replace('.[', '[')}: {problem.message}")
+        raise InvalidConfig(f"{dotted(('storage', *problem.key))}: {problem.message}")
 
 
 def _git_keys(config: Config) -> None:
@@ -111,6 +115,17 @@ def _pack_objects_cache(config: Config) -> None:
         )
 
 
+def _tls(config: Config) -> None:
+    if config.tls_listen_addr:
+        for problem in tls(config.tls, listens=True):
+            raise InvalidConfig(f"{dotted(('tls', *problem.key))}: {problem.message}")
+
+
+def _logging(config: Config) -> None:
+    if config.logging.format not in ("", *FORMATS):
+        raise InvalidConfig(f'invalid logger format "{config.logging.format}"')
+
+
 def _process(config: Config) -> None:
     if config.workers.count < 0:
         raise InvalidConfig("workers.count cannot be negative")
@@ -129,5 +144,7 @@ _CHECKS: tuple[Callable[[Config], None], ...] = (
     _daily_maintenance,
     _cgroups,
     _pack_objects_cache,
+    _tls,
+    _logging,
     _process,
 )

@@ -58,7 +58,8 @@ class Config(Section):
     gitlab_shell: GitlabShell = table(GitlabShell, "Deprecated.", key="gitlab-shell")
     hooks: Hooks = table(Hooks, "Hooks of the installation.")
     daily_maintenance: DailyMaintenance = table(
-        DailyMaintenance, "When all repositories are optimised; without keys it is 10 minutes from 12:00."
+        DailyMaintenance,
+        "When all repositories are optimised; by default 10 minutes from 12:00. Not implemented.",
     )
     concurrency: tuple[Concurrency, ...] = several(
         "Limits of single RPCs, for each repository; the last entry for an RPC wins."
@@ -70,7 +71,7 @@ class Config(Section):
     load_shedder: LoadShedder = table(LoadShedder, "What happens under critical pressure.")
     cgroups: Cgroups = table(Cgroups, "Control groups for git processes.")
     pack_objects_cache: PackObjectsCache = table(PackObjectsCache, "Generated packs kept on disk.")
-    archive_cache: ArchiveCache = table(ArchiveCache, "Generated archives kept on disk.")
+    archive_cache: ArchiveCache = table(ArchiveCache, "Generated archives kept on disk. Not implemented.")
     backup: Backup = table(Backup, "Where backups go.")
     bundle_uri: BundleUri = table(BundleUri, "Where bundles for clones go.")
     timeout: Timeout = table(Timeout, "How long clients may take.")

@@ -16,6 +16,7 @@ from gitaly_py.config.clustering import Offloading, Raft
 from gitaly_py.config.duration import Duration
 from gitaly_py.config.gitlab import Gitlab, HttpSettings
 from gitaly_py.config.limit_validation import adaptive_limiting, concurrency, pack_objects_limiting
+from gitaly_py.config.logs import FORMATS, LEVELS, Logging
 from gitaly_py.config.maintenance import DailyMaintenance
 from gitaly_py.config.problems import (
     Problem,
@@ -28,8 +29,10 @@ from gitaly_py.config.problems import (
     file,
     greater,
     in_range,
+    listen_address,
     not_blank,
     not_empty,
+    one_of,
     quoted,
     under,
     url,
@@ -56,7 +59,7 @@ def validate(config: Config) -> list[Problem]:
         *under("storage", storages(config.storage)),
         *under("prometheus", _prometheus(config.prometheus)),
         *under("auth", _auth(config.auth)),
-        *under("tls", _tls(config.tls)),
+        *under("tls", tls(config.tls, listens=bool(config.tls_listen_addr))),
         *under("gitlab", _gitlab(config.gitlab)),
         *at(("gitlab-shell", "dir"), directory(config.gitlab_shell.dir) if config.gitlab_shell.dir else None),
         *at("graceful_restart_timeout", at_least(config.graceful_restart_timeout, NO_TIME)),
@@ -69,6 +72,7 @@ def validate(config: Config) -> list[Problem]:
         *under("backup", _backup(config.backup)),
         *under("raft", _raft(config.raft, transactions=config.transactions.enabled)),
         *under("offloading", _offloading(config.offloading)),
+        *under("logging", _logging(config.logging)),
         *at(("workers", "count"), at_least(config.workers.count, 0)),
         *under("rpc", rpc(config.rpc)),
     ]
@@ -103,12 +107,20 @@ def _storage_conflict(storage: Storage, earlier: Storage, may_share_path: bool) 
 def _nested(path: str, other: str) -> bool:
     """Whether one is a prefix of the other as text, siblings such as /a/repos and /a/repos2 excepted."""
     is_prefix = path.startswith(other) or other.startswith(path)
-    return is_prefix and os.path.dirname(path) != os.path.dirname(other)
+    return bool(path and other) and is_prefix and os.path.dirname(path) != os.path.dirname(other)
 
 
 def _listeners(config: Config) -> Iterator[Problem]:
     if not (config.socket_path or config.listen_addr or config.tls_listen_addr):
         yield Problem((), 'none of "socket_path", "listen_addr" or "tls_listen_addr" is set')
+    yield from addresses(config)
+
+
+def addresses(config: Config) -> Iterator[Problem]:
+    """Faults of the TCP addresses that are set; each of them keeps the daemon from starting."""
+    for key in ("listen_addr", "tls_listen_addr", "prometheus_listen_addr"):
+        address = getattr(config, key)
+        yield from at(key, listen_address(address) if address else None)
 
 
 def _git(config: Config) -> Iterator[Problem]:
@@ -138,19 +150,26 @@ def _mode_fault(path: str) -> str | None:
     return f"file permission {mode:04o} is too permissive, should be 0600 or 0400"
 
 
-def _tls(tls: Tls) -> Iterator[Problem]:
-    if not tls.is_set:
+def tls(section: Tls, *, listens: bool) -> Iterator[Problem]:
+    """Faults of `[tls]`. listens: there is a listener that needs the certificate."""
+    if not section.is_set:
+        yield from at("certificate_path", not_empty("") if listens else None)
         return
-    if tls.key and tls.key_path:
+    if section.key and section.key_path:
         yield Problem(("key_path", "key"), "key_path and key cannot both be set")
         return
-    missing = [*at("certificate_path", file(tls.certificate_path))]
-    if not tls.key:
-        missing.extend(at("key_path", file(tls.key_path)))
+    missing = [*at("certificate_path", file(section.certificate_path))]
+    if not section.key:
+        missing.extend(at("key_path", file(section.key_path)))
     if missing:
         yield from missing
-    elif fault := importlib.import_module("gitaly_py.config.certificates").pair_fault(tls):
+    elif fault := importlib.import_module("gitaly_py.config.certificates").pair_fault(section):
         yield Problem((fault[0],), fault[1])
+
+
+def _logging(logging: Logging) -> Iterator[Problem]:
+    yield from at("format", one_of(logging.format, FORMATS) if logging.format else None)
+    yield from at("level", one_of(logging.level, LEVELS) if logging.level else None)
 
 
 def _gitlab(gitlab: Gitlab) -> Iterator[Problem]:

@@ -51,6 +51,11 @@ class Endpoint:
         )
         self._tasks: set[asyncio.Task[Any]] = set()
 
+    @property
+    def ended(self) -> int:
+        """Connections that have ended so far."""
+        return self._door.ended
+
     async def start(self, listeners: list[Listener]) -> None:
         """Serves on `listeners`, which are the endpoint's from here on."""
         await self._engine.start()

@@ -103,7 +103,11 @@ class Sockets:
                 self._activated.remove(sock)
                 _announce(address.kind, address.address)
                 return sock
-        listener = listen_unix(address.address) if address.kind == "unix" else listen_tcp(address.address)
+        try:
+            listener = listen_unix(address.address) if address.kind == "unix" else listen_tcp(address.address)
+        except OSError as error:
+            # The operating system's own error does not say which address it is.
+            raise OSError(error.errno, error.strerror, address.address) from error
         if address.kind == "unix":
             self._ours.add(address.address)
         _announce(address.kind, listener.address)

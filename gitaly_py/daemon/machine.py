@@ -17,7 +17,10 @@ from gitaly_py.limits.settings import all_limits
 
 
 def control_groups(config: Config, pid: int) -> ControlGroups | None:
-    """The groups of the daemon whose supervisor is `pid`, if it is to have any. Raises ControlGroupsUnusable."""
+    """The groups of the daemon whose supervisor is `pid`, if it is to have any.
+
+    Raises ControlGroupsUnusable.
+    """
     if not config.cgroups.repositories.count:
         return None
     storages = {storage.name: storage.path for storage in config.storage}

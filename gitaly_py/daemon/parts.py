@@ -13,6 +13,7 @@ from gitaly_py.hooks.custom import CustomHooks
 from gitaly_py.hooks.receive import ReceiveHooks
 from gitaly_py.hooks.server import HookServer
 from gitaly_py.rails.client import InternalApi
+from gitaly_py.rails.errors import InvalidApiUrl
 from gitaly_py.rails.settings import InternalApiSettings
 from gitaly_py.rails.stand_alone import NoInternalApi
 
@@ -23,7 +24,7 @@ _TRUE = {"1", "t", "T", "true", "TRUE", "True"}
 
 
 class ApiClientError(Exception):
-    """The secret of the Rails app's internal API can't be read."""
+    """The Rails app's internal API can't be used: its secret is unreadable, or its address makes no sense."""
 
 
 def git(config: Config, supervisor: int) -> Git:
@@ -39,13 +40,13 @@ def git(config: Config, supervisor: int) -> Git:
 def internal_api(config: Config) -> InternalApi | NoInternalApi:
     """The client of the Rails app; a daemon without `gitlab.url` stands alone and lets every push pass.
 
-    Raises ApiClientError when the secret can't be read.
+    Raises ApiClientError when the secret can't be read or the address makes no sense.
     """
     if not config.gitlab.url or os.environ.get(_NO_HOOKS) in _TRUE:
         return NoInternalApi()
     try:
         return InternalApi(internal_api_settings(config))
-    except OSError as error:
+    except (OSError, InvalidApiUrl) as error:
         raise ApiClientError(f"could not create GitLab API client: {error}") from error
 
 

@@ -22,12 +22,13 @@ from prometheus_client import Metric
 from gitaly_py.config import Config, ConfigError, check_startup, load, notices
 from gitaly_py.daemon.board import PLACES, Board
 from gitaly_py.daemon.coordinator import Coordinator
+from gitaly_py.daemon.descriptors import raise_descriptor_limit
 from gitaly_py.daemon.listening import Sockets, activated
 from gitaly_py.daemon.notify import ServiceManager
 from gitaly_py.daemon.orphans import adopt_orphans, end_orphans
 from gitaly_py.daemon.prometheus import PrometheusEndpoint
 from gitaly_py.daemon.reports import Reports
-from gitaly_py.daemon.runtime import RuntimeDirectory
+from gitaly_py.daemon.runtime import RuntimeDirectory, RuntimeDirectoryError
 from gitaly_py.daemon.status.gathering import Status
 from gitaly_py.daemon.workers.crew import Crew, count_of
 from gitaly_py.daemon.workers.messages import Orders
@@ -50,6 +51,7 @@ def supervise(config: Config, path: str) -> int:
     """Runs the daemon; the exit status. path: of the configuration."""
     try:
         logs.configure(config.logging.format, config.logging.level)
+        raise_descriptor_limit()
         metrics.use_latency_buckets(config.prometheus.grpc_latency_buckets)
         adopt_orphans()
         uvloop.run(Supervisor(config, path).run())
@@ -61,7 +63,9 @@ def supervise(config: Config, path: str) -> int:
 
 
 def _expected(error: Exception) -> bool:
-    return isinstance(error, UncleanStop | WorkerFailed | ControlGroupsUnusable | OSError)
+    return isinstance(
+        error, UncleanStop | WorkerFailed | ControlGroupsUnusable | RuntimeDirectoryError | OSError
+    )
 
 
 class Supervisor:

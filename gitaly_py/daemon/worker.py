@@ -9,6 +9,7 @@ from gitaly_py import __version__
 from gitaly_py.daemon import parts
 from gitaly_py.daemon.board import Board
 from gitaly_py.daemon.endpoint import Endpoint
+from gitaly_py.daemon.memory import SpareMemory
 from gitaly_py.daemon.workers.messages import Orders
 from gitaly_py.git.reading.cache import Readers
 from gitaly_py.hooks.smudge import LfsSmudge
@@ -89,6 +90,7 @@ class Worker:
         share = board.share(orders.place)
         self._external = Endpoint(self._frame, config.rpc, sockets / f"e{number}", self._connections, share)
         self._internal = Endpoint(self._frame, config.rpc, sockets / f"i{number}", self._connections)
+        self._memory = SpareMemory(lambda: self._external.ended)
 
     @property
     def connections(self) -> int:
@@ -114,6 +116,7 @@ class Worker:
         await self._takeovers.start()
         await self._internal.start([internal])
         await self._external.start(external)
+        self._memory.start()
 
     async def drain(self, grace: float, force: asyncio.Event) -> bool:
         """Finishes running external calls; internal ones, which their hooks make, are still taken.
@@ -141,6 +144,7 @@ class Worker:
     async def close(self) -> None:
         """Ends what is left: hooks, readers, git processes."""
         self._frame.report()
+        await self._memory.stop()
         await self._takeovers.close()
         await self._packs.close()
         await self._hooks.close()

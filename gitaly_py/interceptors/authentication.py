@@ -17,7 +17,7 @@ from gitaly_py.telemetry import metrics
 WINDOW_SECONDS = 30
 """How far a token's time may lie from now, inclusive, in both directions."""
 
-_INT64 = re.compile(r"[+-]?[0-9]{1,19}")
+_INT64 = re.compile(r"[+-]?0*[0-9]{1,19}")
 _OPEN_SERVICES = ("grpc.health.v1.Health",)
 
 
@@ -46,10 +46,10 @@ class Authentication:
     async def __aenter__(self) -> None:
         if self._call.method.service in _OPEN_SERVICES:
             return
-        if not self._tokens.secret:
-            _count("server disabled authentication", enforced=False)
-            return
         enforced = not self._tokens.transitioning
+        if not self._tokens.secret:
+            _count("server disabled authentication", enforced=enforced)
+            return
         try:
             verify(self._call.metadata.first("authorization"), self._tokens.secret, time.time())
         except RpcError as error:
@@ -92,9 +92,9 @@ def _check_time(message: str, now: float) -> None:
     if not _INT64.fullmatch(message) or not -(2**63) <= int(message) < 2**63:
         raise _denied("cannot parse timestamp", f': strconv.ParseInt: parsing "{message}": invalid syntax')
     issued = int(message)
-    if issued < int(now) - WINDOW_SECONDS:
+    if issued < now - WINDOW_SECONDS:
         raise _denied("token has expired")
-    if issued > int(now) + WINDOW_SECONDS:
+    if issued > now + WINDOW_SECONDS:
         raise _denied("token's validity window is in future")
 
 

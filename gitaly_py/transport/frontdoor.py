@@ -101,6 +101,8 @@ class FrontDoor:
         self._listeners: list[Listener] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._greeting: set[asyncio.Task[Any]] = set()
+        self.ended = 0
+        """Connections that have ended so far."""
 
     @property
     def live(self) -> int:
@@ -202,6 +204,7 @@ class FrontDoor:
             raise
         finally:
             wire.close()
+            self.ended += 1
 
     async def _greet(self, wire: Wire, info: ConnectionInfo) -> None:
         deadline = asyncio.get_running_loop().time() + self._handshake_timeout

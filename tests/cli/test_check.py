@@ -40,10 +40,10 @@ def rails(status: int, answer: dict[str, object]) -> Iterator[tuple[str, list[st
         server.shutdown()
 
 
-def check(folder: Path, url: str) -> Outcome:
+def check(folder: Path, url: str, more: str = "") -> Outcome:
     toml = without(valid_toml(folder), "gitlab.url")
     (folder / "secret").write_bytes(KEY + b"\n")
-    (folder / "config.toml").write_text(f'{toml}gitlab.url = "{url}"\n')
+    (folder / "config.toml").write_text(f'{toml}gitlab.url = "{url}"\n{more}\n')
     return gitaly_py("check", f"{folder}/config.toml")
 
 
@@ -92,6 +92,25 @@ def test_check_needs_the_secret(tmp_path: Path) -> None:
         1,
         "Checking GitLab API access: FAILED\n",
         "could not create GitLab API client: open /none: no such file or directory\n",
+    )
+
+
+def test_check_leaves_nothing_in_the_runtime_directory(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    (run / "gitaly-0").mkdir(parents=True)
+
+    with rails(200, {}) as (url, _):
+        status, _, stderr = check(tmp_path, url, f'runtime_dir = "{run}"')
+
+    assert (status, stderr) == (0, "")
+    assert list(run.iterdir()) == []
+
+
+def test_check_needs_a_usable_runtime_directory(tmp_path: Path) -> None:
+    assert check(tmp_path, "http://unused", 'runtime_dir = "/none"') == (
+        1,
+        "",
+        "creating runtime directory: [Errno 2] No such file or directory: '/none'\n",
     )
 
 

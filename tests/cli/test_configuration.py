@@ -48,6 +48,20 @@ def test_problems_are_printed_as_json(tmp_path: Path) -> None:
     )
 
 
+def test_all_mistakes_are_told_in_one_run(tmp_path: Path) -> None:
+    toml = without(valid_toml(tmp_path), "socket_path") + (
+        'socket_path = 1\nlisten_adr = ":1"\nlogging.format = "xml"\nauth.transitioning = "yes"\n'
+    )
+
+    status, stdout, stderr = gitaly_py("configuration", "validate", stdin=toml)
+
+    assert (status, [".".join(error["key"]) for error in json.loads(stdout)["errors"]]) == (
+        2,
+        ["socket_path", "auth.transitioning", "logging.format"],
+    )
+    assert stderr == 'configuration key "listen_adr" is unknown and ignored, did you mean "listen_addr"?\n'
+
+
 @pytest.mark.parametrize(
     ("toml", "error"),
     [

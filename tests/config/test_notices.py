@@ -8,8 +8,11 @@ from gitaly_py.config.notices import notices
 from tests.support.configuration import configured
 
 
-def test_there_is_nothing_to_say_of_a_plain_configuration(tmp_path: Path) -> None:
-    assert notices(configured(tmp_path)) == []
+@pytest.mark.parametrize(
+    "more", ["", "daily_maintenance.disabled = true", 'prometheus.scrape_timeout = "10s"'], ids=repr
+)
+def test_there_is_nothing_to_say_of_a_plain_configuration(tmp_path: Path, more: str) -> None:
+    assert notices(configured(tmp_path, more)) == []
 
 
 @pytest.mark.parametrize(
@@ -23,6 +26,31 @@ def test_there_is_nothing_to_say_of_a_plain_configuration(tmp_path: Path) -> Non
         (
             "raft.enabled = false\ntransactions.enabled = true",
             "transactions.enabled is set, but this daemon does not implement it",
+        ),
+        *(
+            (f"{key} = {value}", f"{key} is set, but this daemon does not implement it")
+            for key, value in (
+                ("archive_cache.enabled", "true"),
+                ("backup.go_cloud_url", '"s3://x"'),
+                ("bundle_uri.go_cloud_url", '"s3://x"'),
+                ("git.signing_key", '"/key"'),
+                ("git.rotated_signing_keys", '["/key"]'),
+                ("git.committer_email", '"a@b"'),
+                ("git.committer_name", '"a"'),
+                ("logging.sentry_dsn", '"https://x"'),
+            )
+        ),
+        *(
+            (f"{key} = {value}", f"{key} is set, but has no effect")
+            for key, value in (
+                ("use_libp2p_yamux", "true"),
+                ("prometheus.scrape_timeout", '"1s"'),
+                ("hooks.packobjects_hook_max_proc", "1"),
+            )
+        ),
+        (
+            'daily_maintenance.duration = "1h"',
+            "daily_maintenance is set, but this daemon does not implement it",
         ),
         ("load_shedder.enabled = true", "load_shedder.enabled is set, but this daemon does not implement it"),
         (
@@ -42,3 +70,11 @@ def test_there_is_nothing_to_say_of_a_plain_configuration(tmp_path: Path) -> Non
 )
 def test_the_operator_is_told(tmp_path: Path, more: str, notice: str) -> None:
     assert notices(configured(tmp_path, more)) == [notice]
+
+
+def test_the_operator_is_told_of_a_variable_without_effect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITALY_USE_LIBP2P_YAMUX", "1")
+
+    assert notices(configured(tmp_path)) == ["GITALY_USE_LIBP2P_YAMUX is set, but has no effect"]

@@ -7,6 +7,7 @@ import pytest
 from gitaly_py.config import Config, InvalidConfig, check_startup, parse
 from gitaly_py.config.gitlab import GitlabShell
 from gitaly_py.config.storages import Storage
+from tests.support.certificates import self_signed
 from tests.support.configuration import configured
 
 
@@ -16,7 +17,11 @@ def test_a_valid_configuration_starts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("listener", ["listen_addr", "tls_listen_addr"])
 def test_any_listener_is_enough(tmp_path: Path, listener: str) -> None:
-    check_startup(configured(tmp_path, f'{listener} = "localhost:1"', drop=("socket_path",)))
+    certificate, key = self_signed("localhost")
+    (tmp_path / "tls.pem").write_bytes(certificate + key)
+    tls = f'tls = {{certificate_path = "{tmp_path}/tls.pem", key_path = "{tmp_path}/tls.pem"}}'
+
+    check_startup(configured(tmp_path, f'{listener} = "localhost:1"\n{tls}', drop=("socket_path",)))
 
 
 def test_storages_may_share_a_path(tmp_path: Path) -> None:
@@ -143,6 +148,30 @@ def test_a_secret_file_need_not_exist(tmp_path: Path) -> None:
         pytest.param(
             (), "daily_maintenance = {disabled = true, start_hour = 99}", "", id="maintenance disabled"
         ),
+        pytest.param((), 'listen_addr = "nowhere"', 'listen_addr: not host:port: "nowhere"', id="address"),
+        pytest.param(
+            (),
+            'prometheus_listen_addr = "localhost:65536"',
+            'prometheus_listen_addr: not host:port: "localhost:65536"',
+            id="address of the metrics",
+        ),
+        pytest.param(
+            (), 'tls_listen_addr = "localhost:1"', "tls.certificate_path: not set", id="no certificate"
+        ),
+        pytest.param(
+            (),
+            'tls_listen_addr = ":1"\ntls = {certificate_path = "/none", key_path = "/none"}',
+            'tls.certificate_path: doesn\'t exist: "/none"',
+            id="certificate absent",
+        ),
+        pytest.param(
+            (),
+            'tls = {certificate_path = "/none", key_path = "/none"}',
+            "",
+            id="certificate that no listener needs",
+        ),
+        pytest.param((), 'logging.format = "xml"', 'invalid logger format "xml"', id="log format"),
+        pytest.param((), 'logging = {format = "", level = "loud"}', "", id="log level"),
         pytest.param((), "workers.count = -1", "workers.count cannot be negative", id="workers"),
         pytest.param(
             (),

@@ -36,6 +36,12 @@ from gitaly_py.config.unknown import unknown_keys
             id="optional",
         ),
         pytest.param(
+            "[auth]\ntransitioning = true\nsocket_path = 'x'\n[git]\ntransitioning = true",
+            [("auth.socket_path", "socket_path"), ("git.transitioning", "auth.transitioning")],
+            id="in the wrong table",
+        ),
+        pytest.param("go_cloud_url = 'x'", [("go_cloud_url", None)], id="known in several tables"),
+        pytest.param(
             "[[rate_limiting]]\nrpc = 'x'\n[praefect]\na = 1",
             [("rate_limiting", None), ("praefect", None)],
             id="sections",

@@ -163,6 +163,33 @@ def test_a_valid_configuration_has_no_problem(tmp_path: Path) -> None:
         ),
         pytest.param(
             (),
+            'listen_addr = "host"\ntls_listen_addr = "h:0x1"\nprometheus_listen_addr = "::1:9236"',
+            [
+                (("listen_addr",), 'not host:port: "host"'),
+                (("tls_listen_addr",), 'not host:port: "h:0x1"'),
+                (("prometheus_listen_addr",), 'not host:port: "::1:9236"'),
+                (("tls", "certificate_path"), "not set"),
+            ],
+            id="addresses",
+        ),
+        pytest.param(
+            (), 'listen_addr = "[::1]:0"\nprometheus_listen_addr = ":9236"', [], id="good addresses"
+        ),
+        pytest.param(
+            (),
+            'logging = {format = "xml", level = "loud"}',
+            [
+                (("logging", "format"), 'not supported: "xml", choose text or json'),
+                (
+                    ("logging", "level"),
+                    'not supported: "loud", choose trace or debug or info or warn or warning or error '
+                    "or fatal or panic",
+                ),
+            ],
+            id="logging",
+        ),
+        pytest.param(
+            (),
             'workers.count = -1\nrpc.engine = "other"',
             [
                 (("workers", "count"), "not in range: -1 is not greater than or equal to 0"),

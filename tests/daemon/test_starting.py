@@ -98,7 +98,15 @@ def test_a_socket_that_cannot_be_bound_keeps_it_from_starting(new_daemon: NewDae
     daemon = new_daemon()
     daemon.config.write_text(daemon.config.read_text().replace(str(daemon.socket), "/nowhere/gitaly.sock"))
 
-    failure(daemon, "No such file or directory")
+    failure(daemon, "No such file or directory: '/nowhere/gitaly.sock'")
+    assert "Traceback" not in daemon.log.read_text()
+
+
+def test_an_address_of_gitlab_that_makes_no_sense_keeps_it_from_starting(new_daemon: NewDaemon) -> None:
+    daemon = new_daemon(tables='[gitlab]\nurl = "ftp://x"\nsecret = "s"\n')
+
+    failure(daemon, "could not create GitLab API client: unknown GitLab URL prefix")
+    assert "Traceback" not in daemon.log.read_text()
 
 
 def test_two_daemons_may_share_a_tcp_port_and_a_left_over_socket_is_replaced(new_daemon: NewDaemon) -> None:

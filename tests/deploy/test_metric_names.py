@@ -17,14 +17,6 @@ from tests.support.prometheus import Prometheus, needs_prometheus
 from tests.support.promql import Use, uses
 
 TARGET = frozenset({"job", "instance"})
-TO_COME: Mapping[str, frozenset[str]] = {
-    "gitaly_workers": frozenset({"state"}),
-    "gitaly_worker_restarts_total": frozenset(),
-    "gitaly_config_reload_failures_total": frozenset(),
-    "gitaly_concurrency_limiting_current_limit": frozenset({"limit"}),
-    "gitaly_concurrency_limiting_backoff_events_total": frozenset({"watcher"}),
-}
-"""Metrics of features that are not there yet, with their labels."""
 
 OF_PROMETHEUS: Mapping[str, frozenset[str]] = {"up": frozenset()}
 KNOWN_FROM_THE_START = {"grpc_type", "grpc_service", "grpc_method", "grpc_code"}
@@ -38,7 +30,8 @@ def series_names(family: str, kind: str) -> set[str]:
 
 def exposed_names(metrics: Metrics) -> set[str]:
     """The names of the series that a daemon has or will have."""
-    return {name for family, kind in metrics.types.items() for name in series_names(family, kind)}
+    declared = {name for family, kind in metrics.types.items() for name in series_names(family, kind)}
+    return declared | metrics.names()
 
 
 def declared_labels() -> dict[str, frozenset[str]]:
@@ -72,7 +65,7 @@ def labels(metrics: Metrics) -> dict[str, frozenset[str]]:
     """The labels of each series that may be asked for."""
     declared = declared_labels()
     exposed = {name: declared.get(name, frozenset()) for name in exposed_names(metrics)}
-    return {**OF_PROMETHEUS, **TO_COME, **exposed}
+    return {**OF_PROMETHEUS, **exposed}
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -103,7 +96,3 @@ async def test_rules_ask_for_what_there_is(
             labels[rule["name"]] = frozenset(data["result"][0]["metric"])
 
     assert_known([use for rule in rules for use in uses(rule["query"])], labels, metrics)
-
-
-async def test_a_metric_that_has_come_is_no_longer_to_come(metrics: Metrics) -> None:
-    assert not TO_COME.keys() & exposed_names(metrics)

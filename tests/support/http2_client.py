@@ -206,7 +206,7 @@ class Client:
             try:
                 header = await self._reader.readexactly(9)
                 frame = decoded(header[:9] + await self._reader.readexactly(int.from_bytes(header[:3])))[0]
-            except (asyncio.IncompleteReadError, ConnectionResetError):
+            except (asyncio.IncompleteReadError, ConnectionError):
                 self.ended = True
                 return None
         self.seen.append(frame)

@@ -44,6 +44,10 @@ class Metrics:
             value for (found, having), value in self._values.items() if found == name and wanted <= having
         )
 
+    def names(self) -> set[str]:
+        """The names of all samples."""
+        return {name for name, _ in self._values}
+
     def label_values(self) -> set[str]:
         """Every value of every label."""
         return {value for _, having in self._values for _, value in having}

@@ -77,8 +77,8 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(root: Path, engine: str) -> AsyncIterator[Served]:
-    """A daemon for peers. When it ends, its log must tell of no defect."""
+async def serving(root: Path, engine: str, **options: str) -> AsyncIterator[Served]:
+    """A daemon for peers; options go to it. When it ends, its log must tell of no defect."""
     certificate, key = self_signed(HOST)
     (root / "certificate").write_bytes(certificate)
     (root / "key").write_bytes(key)
@@ -91,6 +91,7 @@ async def serving(root: Path, engine: str) -> AsyncIterator[Served]:
             extra=f'listen_addr = "{HOST}:{tcp}"\ntls_listen_addr = "{HOST}:{tls}"\n',
             tables=f'[tls]\ncertificate_path = "{root}/certificate"\nkey_path = "{root}/key"\n'
             f'[gitlab]\nurl = "{rails.url}"\nsecret_file = "{root}/secret"\n',
+            **options,
         ).start()
         try:
             yield Served(daemon, rails, tcp, tls, root / "certificate")

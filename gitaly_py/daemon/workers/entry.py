@@ -19,6 +19,7 @@ import psutil
 import structlog
 import uvloop
 
+from gitaly_py.daemon import parts
 from gitaly_py.daemon.board import Board
 from gitaly_py.daemon.listening import inherited
 from gitaly_py.daemon.worker import Worker
@@ -100,7 +101,7 @@ class _Serving:
             finally:
                 await self._worker.close()
         except Exception as error:  # noqa: BLE001 - the border of the process: the supervisor hears of any error
-            if not isinstance(error, OSError):
+            if not isinstance(error, OSError | parts.ApiClientError):
                 _log.error("worker failed", error=str(error), exc_info=error)
             self._link.send(Failed(str(error)))
             return 1

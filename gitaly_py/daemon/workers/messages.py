@@ -16,8 +16,8 @@ class Orders(NamedTuple):
     """The first message, to a new worker. With it go the descriptors of the board and of the listeners.
 
     number: which no other worker of this daemon ever has. place: on the board. supervisor: its process id.
-    runtime: the runtime directory. secure: for each listener but the last, which is the internal one, whether it speaks TLS.
-    shared_limits: limiters are those of the supervisor.
+    runtime: the runtime directory. secure: for each listener but the last, which is the internal one, whether
+    it speaks TLS. shared_limits: limiters are those of the supervisor.
     """
 
     config: Config

@@ -32,6 +32,10 @@ OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
     ("grpc.http2.max_ping_strikes", 2),
     ("grpc.so_reuseport", 0),
+    # Beyond a thousand calls that wait for their handler the library turns others away at random, whoever's
+    # they are; one client that floods us would be enough.
+    ("grpc.server.max_pending_requests", 2**20),
+    ("grpc.server.max_pending_requests_hard_limit", 2**20),
 )
 """daemon.md 2.2."""
 

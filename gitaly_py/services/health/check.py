@@ -26,13 +26,18 @@ async def check(call: Call, request: HealthCheckRequest) -> HealthCheckResponse:
 
 @service.rpc()
 async def watch(call: Call, request: HealthCheckRequest) -> AsyncIterator[HealthCheckResponse]:
-    """The state now and each time it changes; ends when the daemon stops."""
-    if request.service not in _names():
-        yield HealthCheckResponse(status=HealthCheckResponse.SERVICE_UNKNOWN)
-    else:
+    """The state now and each time it changes; ends when the daemon stops.
+
+    A service that is not there stays unknown, for none comes while the daemon runs.
+    """
+    known = request.service in _names()
+    if known:
         yield _response(serving=call.app.health.serving)
+    else:
+        yield HealthCheckResponse(status=HealthCheckResponse.SERVICE_UNKNOWN)
     await call.app.health.stopped()
-    yield _response(serving=False)
+    if known:
+        yield _response(serving=False)
 
 
 def _response(*, serving: bool) -> HealthCheckResponse:

@@ -114,13 +114,13 @@ async def test_calls_are_counted_and_shown_with_their_repository(shown: Daemon) 
     assert "default:counted/1.git" in [row["Repository"] for row in page.rows("slow_calls")]
 
 
-async def test_the_worker_is_this_process(shown: Daemon) -> None:
+async def test_the_worker_is_described(shown: Daemon) -> None:
     await ask(shown, "any.git")
 
     found = await status_when(PORT, lambda found: calls(found, "/gitaly.RepositoryService/RepositoryExists"))
 
     (worker,) = found["workers"]
-    assert (worker["pid"], worker["state"], worker["restarts"]) == (shown.pid, "serving", 0)
+    assert (worker["pid"], worker["state"], worker["restarts"]) == (shown.worker.pid, "serving", 0)
     assert worker["connections"] >= 1
     assert worker["calls"] == 0
     assert worker["rss_bytes"] > 2**20

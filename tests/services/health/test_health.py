@@ -79,10 +79,13 @@ async def test_checks_are_not_logged_but_watches_are(daemon: Daemon) -> None:
 
 async def test_whoever_watches_is_told_of_the_stop_and_does_not_hold_it_up(guarded: Daemon) -> None:
     watching = health(guarded.channel).Watch(HealthCheckRequest())
+    unknown = health(guarded.channel).Watch(HealthCheckRequest(service="gitaly.NoService"))
     first = await watching.read()
+    assert (await unknown.read()).status == HealthCheckResponse.SERVICE_UNKNOWN
 
     exiting = asyncio.ensure_future(asyncio.to_thread(guarded.stop))
     second, third = await watching.read(), await watching.read()
 
     assert (first.status, second.status, third) == (SERVING, NOT_SERVING, grpc.aio.EOF)
+    assert await unknown.read() is grpc.aio.EOF
     assert await exiting == 0

@@ -17,7 +17,7 @@ _OURS = re.compile(r"gitaly-([0-9]+)")
 
 
 class RuntimeDirectoryError(Exception):
-    """The runtime directory can't hold a socket."""
+    """The runtime directory can't hold a socket, or no program."""
 
 
 class RuntimeDirectory:
@@ -34,7 +34,8 @@ class RuntimeDirectory:
     def create(cls, parent: str) -> RuntimeDirectory:
         """Makes the directory; removes those that dead daemons left in `parent` first.
 
-        Raises RuntimeDirectoryError when the path is too long for a unix socket.
+        Raises RuntimeDirectoryError when the path is too long for a unix socket, and where nothing can be
+        executed.
         """
         if parent:
             prune(Path(parent))
@@ -46,6 +47,7 @@ class RuntimeDirectory:
         directory = cls(path)
         directory.sockets.mkdir(mode=0o700)
         directory._try_socket()
+        directory._try_program()
         return directory
 
     @property
@@ -75,6 +77,19 @@ class RuntimeDirectory:
                     "long, please change Gitaly's runtime directory"
                 ) from error
         path.unlink()
+
+    def _try_program(self) -> None:
+        # Git takes a hook that it can't execute for one that is not there, and lets every push pass.
+        path = self.sockets / "tprogram"
+        path.touch(0o500)
+        executable = os.access(path, os.X_OK)
+        path.unlink()
+        if not executable:
+            self.remove()
+            raise RuntimeDirectoryError(
+                f"runtime directory {self.path.parent} is on a file system that is mounted noexec, where git "
+                "would leave out hooks"
+            )
 
 
 def prune(parent: Path) -> None:

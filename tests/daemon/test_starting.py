@@ -63,6 +63,20 @@ def test_a_path_too_long_for_a_socket_is_refused(tmp_path: Path) -> None:
     assert list(parent.iterdir()) == []
 
 
+def test_a_folder_where_nothing_can_be_executed_is_refused(tmp_path: Path) -> None:
+    mounting = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "noexec", "none", str(tmp_path)], capture_output=True, check=False
+    )
+    if mounting.returncode:
+        pytest.skip(f"nothing can be mounted here: {mounting.stderr.decode()}")
+    try:
+        with pytest.raises(RuntimeDirectoryError, match="mounted noexec"):
+            RuntimeDirectory.create(str(tmp_path))
+        assert list(tmp_path.iterdir()) == []
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+
 def test_the_longest_path_that_is_allowed_serves(
     new_daemon: NewDaemon, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -224,6 +224,8 @@ async def test_a_load_that_takes_too_long_counts_for_the_next_poll_only() -> Non
     with capture_logs() as logs:
         for _ in range(2):
             poll = asyncio.create_task(limits.poll())
+            while not reads:  # a thread begins when it may
+                await asyncio.sleep(0.01)
             await settle()
             clock.advance(3)
             await poll

@@ -55,7 +55,9 @@ async def run(quick: bool) -> list[Row]:
             with ExitStack() as stack:
                 gateway = stack.enter_context(running_gateway(root, daemon))
                 pid, url = stack.enter_context(running_http_backend(daemon.storage))
-                ours = Server(gateway.url(NAME, user=""), {"gateway": gateway.pid, "daemon": daemon.pid})
+                ours = Server(
+                    gateway.url(NAME, user=""), {"gateway": gateway.pid, "daemon": daemon.worker.pid}
+                )
                 reference = Server(f"{url}/{NAME}", {"http server": pid})
                 for _ in range(rounds):
                     for server in (ours, reference):

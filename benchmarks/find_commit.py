@@ -10,7 +10,6 @@ import asyncio
 import statistics
 from collections.abc import Awaitable, Callable
 
-import psutil
 from grpc_health.v1.health_pb2 import HealthCheckRequest
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
@@ -76,7 +75,7 @@ def _at_once(
 
 
 async def _cpu(daemon: Daemon, work: Callable[[], Awaitable[None]]) -> float:
-    process = psutil.Process(daemon.pid)
+    process = daemon.worker
     before = process.cpu_times()
     await work()
     after = process.cpu_times()

@@ -45,7 +45,7 @@ async def run(quick: bool) -> list[Row]:
         async with running_daemon(root) as daemon:
             make_repository(daemon.storage / NAME, size * 10**6)
             with running_gateway(root, daemon) as gateway:
-                server, front = Growth(daemon.pid), Growth(gateway.pid)
+                server, front = Growth(daemon.worker.pid), Growth(gateway.pid)
                 async with _sampled(server, front):
                     await _clones(gateway.url(NAME, user=""), root)
     name = f"memory growth while {CLONES} clones of {size} MB run"

@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterator
 from typing import Any
 
-import psutil
-
 from benchmarks.harness import Row, medians, running_daemon, workspace
 from gitaly_py.pb.commit_pb2 import GetTreeEntriesRequest, GetTreeEntriesResponse
 from gitaly_py.pb.shared_pb2 import PaginationParameter
@@ -85,7 +83,7 @@ def _middle(repo: Repo) -> PaginationParameter:
 
 async def _cpu(daemon: Daemon, ours: Work, gits: Work, rounds: int) -> Row:
     """The daemon's own processor time; that of the git process it starts is not in it."""
-    process = psutil.Process(daemon.pid)
+    process = daemon.worker
     before = process.cpu_times()
     for _ in range(rounds):
         await ours()

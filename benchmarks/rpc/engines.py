@@ -112,7 +112,7 @@ async def servers(root: Path) -> AsyncIterator[list[Server]]:
         for daemon in daemons:
             start(daemon)
         yield [
-            Server(engine, daemon.pid, str(daemon.socket))
+            Server(engine, daemon.worker.pid, str(daemon.socket))
             for engine, daemon in zip(ENGINES, daemons, strict=True)
         ]
     finally:

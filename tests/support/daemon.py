@@ -212,5 +212,6 @@ def _lives(process: psutil.Process) -> bool:
 
 def _is_worker(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.NoSuchProcess):
-        return "gitaly_py.daemon.workers.entry" in process.cmdline()
+        option, module, *_ = [*process.cmdline()[1:], "", ""]
+        return option == "-m" and "worker" in module
     return False

@@ -11,6 +11,7 @@ from gitaly_py.config.limits import Concurrency
 from gitaly_py.limits.errors import LimitReached
 from gitaly_py.limits.limiter import Limiter, Slot
 from gitaly_py.limits.report import Report
+from gitaly_py.limits.sections import by_rpc, nameless
 from gitaly_py.limits.settings import limiter
 from gitaly_py.rpc.call import Call
 from gitaly_py.rpc.methods import Method
@@ -22,15 +23,12 @@ SWITCH: Final = "gitaly-feature-limit-unauthenticated"
 
 _SYSTEM: Final = "gitaly"
 
-_DEFAULTS: Final = (Concurrency(rpc="/gitaly.RepositoryService/ReplicateRepository", max_concurrency=1),)
-"""A repository is replicated once at a time: there is no use in doing it twice."""
-
 
 class RpcLimits:
     """The limiters of `[[concurrency]]`; of several entries for an RPC the last one counts."""
 
     def __init__(self, entries: Sequence[Concurrency]) -> None:
-        self._entries = {entry.rpc: entry for entry in (*_DEFAULTS, *entries)}
+        self._entries = by_rpc(entries)
 
     def of(self, method: Method) -> StepFactory | None:
         """The step that limits a method, None for one without a limit."""
@@ -38,10 +36,10 @@ class RpcLimits:
         if entry is None:
             return None
         named = limiter(entry, _report(method, authenticated=True))
-        nameless = named
-        if entry.unauthenticated is not None and entry.unauthenticated.is_set:
-            nameless = limiter(entry.unauthenticated, _report(method, authenticated=False))
-        return None if named is nameless is None else partial(Limited, named, nameless)
+        others = named
+        if nameless(entry) is not entry:
+            others = limiter(nameless(entry), _report(method, authenticated=False))
+        return None if named is others is None else partial(Limited, named, others)
 
 
 class Limited:

@@ -11,6 +11,7 @@ from gitaly_py.config.limits import Limit, PackObjectsLimiting
 from gitaly_py.limits.clock import LOOP, Clock
 from gitaly_py.limits.limiter import Limiter
 from gitaly_py.limits.report import Report
+from gitaly_py.limits.sections import nameless
 from gitaly_py.limits.settings import limiter
 from gitaly_py.telemetry import metrics
 
@@ -26,8 +27,8 @@ class PackLimits:
     def __init__(self, settings: PackObjectsLimiting, *, clock: Clock = LOOP) -> None:
         self._authenticated = _limiter(settings, "authenticated", clock)
         self._unauthenticated = self._authenticated
-        if settings.unauthenticated is not None and settings.unauthenticated.is_set:
-            self._unauthenticated = _limiter(settings.unauthenticated, "unauthenticated", clock)
+        if nameless(settings) is not settings:
+            self._unauthenticated = _limiter(nameless(settings), "unauthenticated", clock)
 
     @asynccontextmanager
     async def admission(self, remote_ip: str, *, authenticated: bool) -> AsyncIterator[None]:

@@ -37,7 +37,7 @@ class Unusable(Failure):
     show_default=True,
     help="Where adaptive limits stand.",
 )
-@click.option("--keys", default=5, show_default=True, help="Show so many keys of a limiter, the worst ones.")
+@click.option("--keys", default=5, show_default=True, help="Show so many keys a limiter, the worst ones.")
 @click.option("--plot", "picture", default="", metavar="FILE", help="Draw it, too; .svg or .png.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(**options: Any) -> None:

@@ -58,6 +58,8 @@ def _draw_row(axes: Any, limiter: Comparison) -> None:
         edges = [index * series.width for index in range(len(series.running) + 1)]
         for axis, values in zip(axes, _values(series), strict=True):
             axis.stairs(values, edges, label=label, color=colour)
+    for axis in axes:
+        axis.set_ylim(0, max(axis.get_ylim()[1], 1))
     axes[0].legend(fontsize="small")
 
 

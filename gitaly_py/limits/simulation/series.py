@@ -32,7 +32,8 @@ class Series:
 
     def refuse(self, moment: float) -> None:
         """One is refused at `moment`."""
-        self.refused[self._reach(moment)] += 1
+        index = self._reach(moment)
+        self.refused[index] += 1
 
     def widen(self, width: float) -> None:
         """Makes the intervals `width` seconds wide, a power of two that is not less than theirs is now."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import inf
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from gitaly_py.config.limits import Limit
 from gitaly_py.limits.errors import LimitReached
@@ -45,6 +45,7 @@ class Simulator:
     def __init__(self, limits: Mapping[str, Limit]) -> None:
         self.board = Board()
         self._loop = VirtualLoop(self.board.settle)
+        self._loop.set_exception_handler(self._failed)
         clock = VirtualClock(self._loop)
         made = {name: limiter(settings, SILENT, clock=clock) for name, settings in limits.items()}
         self._limiters: dict[str, Limiter] = {name: each for name, each in made.items() if each is not None}
@@ -124,6 +125,11 @@ class Simulator:
         if error is not None and not self._changed.done():
             self._changed.set_exception(error)
         self._wake()
+
+    def _failed(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Something is wrong with the simulation itself: `run` shall say so."""
+        if not self._changed.done():
+            self._changed.set_exception(context.get("exception") or RuntimeError(context["message"]))
 
     def _wake(self) -> None:
         if not (self._callers or self._holders or self._changed.done()):

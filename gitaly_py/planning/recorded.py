@@ -29,12 +29,14 @@ class Recorded:
         # The log has the wait for one limiter only, the last one that was met.
         turn = len(gates) - 1 if request.by_packs else 0
         for index, (name, key) in enumerate(gates):
+            if index > turn and request.reason:
+                break
             tally = self.board.of(name)
             if index < turn:
                 self._enter(tally, key, 0.0, end)
             elif index == turn:
                 self._queue(tally, key, arrival, request, end)
-            elif not request.reason:
+            else:
                 self._at(moment(arrival + request.wait), self._enter, tally, key, 0.0, end)
 
     def finish(self) -> None:

@@ -49,37 +49,47 @@ def simulate(limits: Limit, callers: Sequence[Demand]) -> Board:
 
 @dataclass
 class Caller:
-    """One that was there in real time. granted: whether it got a slot."""
+    """One that was there in real time. reason: why it got no slot, empty if it got one."""
 
     arrival: float
     service: float
-    granted: bool = False
     reason: str = ""
 
 
 class RealRun:
-    """Callers of a limiter on the event loop of the test, with the times that it took in the end."""
+    """Callers of a limiter on the event loop of the test, with the times that it took in the end.
 
-    def __init__(self, limits: Limiter) -> None:
+    grants: who got a slot, one after the other. late: the most seconds that anything came too late.
+    """
+
+    def __init__(self, limits: Limiter, wait: float) -> None:
         self._limits = limits
+        self._wait = wait
         self._began = asyncio.get_running_loop().time()
         self.callers: dict[int, Caller] = {}
         self.grants: list[int] = []
+        self.late = 0.0
+
+    def _time(self, due: float) -> float:
+        now = asyncio.get_running_loop().time() - self._began
+        self.late = max(self.late, now - due)
+        return now
 
     async def call(self, number: int, arrival: float, service: float) -> None:
-        loop = asyncio.get_running_loop()
-        await asyncio.sleep(self._began + arrival - loop.time())
-        caller = self.callers[number] = Caller(loop.time() - self._began, service)
+        await asyncio.sleep(arrival - self._time(inf))
+        arrived = self._time(arrival)
+        caller = self.callers[number] = Caller(arrived, service)
         try:
             slot = await self._limits.acquire(KEY)
         except LimitReached as error:
             caller.reason = error.reason
+            self._time(arrived + (self._wait if error.reason == "max_time" else 0))
             return
         self.grants.append(number)
-        caller.granted, granted = True, loop.time()
+        granted = self._time(inf)
         await asyncio.sleep(service)
+        caller.service = self._time(granted + service) - granted
         slot.release()
-        caller.service = loop.time() - granted
 
     def demand(self) -> list[Demand]:
         """The same once more; behind the limiter each caller has a gate of its own, which shows its turn."""
@@ -90,20 +100,33 @@ class RealRun:
         ]
 
 
-# Scenarios in which 24 milliseconds lie between any two events that matter.
+NEAREST = 0.024
+"""Seconds between any two events of the scenarios."""
+
+
+async def undisturbed(seed: int, limits: Limit) -> RealRun:
+    """A run on a machine that was in time: otherwise what comes first is a matter of luck."""
+    wait = limits.max_queue_wait.seconds
+    for _ in range(4):
+        real = limiter(limits, SILENT)
+        assert real is not None
+        run = RealRun(real, wait)
+        await asyncio.gather(*(run.call(*planned) for planned in scenario(seed)))
+        if run.late < NEAREST / 2:
+            return run
+    pytest.skip("the machine has too much else to do")
+
+
 @pytest.mark.parametrize("seed", [62457, 93638])
 async def test_who_gets_a_slot_in_which_order_and_who_is_refused_is_the_same_as_in_real_time(
     seed: int,
 ) -> None:
     limits = limit(2, 3, "480ms")
-    real = limiter(limits, SILENT)
-    assert real is not None
-    run = RealRun(real)
-    await asyncio.gather(*(run.call(*planned) for planned in scenario(seed)))
+    run = await undisturbed(seed, limits)
 
     board = await simulated(limits, run.demand())
 
-    refused = Counter(caller.reason for caller in run.callers.values() if not caller.granted)
+    refused = Counter(caller.reason for caller in run.callers.values() if caller.reason)
     assert set(refused) == {"max_size", "max_time"}
     assert board.limiters[NAME].total.refused == refused
     assert [int(name) for name in board.limiters if name != NAME] == run.grants

@@ -24,9 +24,7 @@ _HEADINGS: Final = (
 @click.option("-c", "--config", default="", metavar="FILE", help="Configuration of the daemon.")
 @click.option("--url", default="", metavar="URL", help="Where its Prometheus listener is, without a path.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option(
-    "--keys", default=3, show_default=True, help="Show so many keys a limiter, the fullest ones."
-)
+@click.option("--keys", default=3, show_default=True, help="Show so many keys a limiter, the fullest ones.")
 @click.option(
     "--watch", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Again and again."
 )

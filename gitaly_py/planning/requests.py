@@ -16,8 +16,12 @@ from gitaly_py.planning.lines import Malformed
 REASONS: Final = ("", QueueFull.reason, QueueTimeout.reason, OTHER)
 """Why a call got no slot; the first one stands for calls that got theirs."""
 
+MOST: Final = 2**32 - 1
+"""What a count may be at most."""
+
 _PER_RPC: Final = "per-rpc"
 _PACKS: Final = "pack-objects"
+_RUNNING: Final = "limit.concurrency_in_progress"
 _QUEUE_MS: Final = "limit.concurrency_queue_ms"
 
 
@@ -29,7 +33,8 @@ class Request(NamedTuple):
     have. rpc: full method. repository: key of RPC limits, empty if it has none. client: key of the limit of
     packs, empty if it made none or nobody knows for whom. reason: one of REASONS. by_packs: whether the limit
     of packs made it wait, or refused it. limited: whether it met a limit of its RPC for sure.
-    named: whether its user has a name. succeeded: whether its status is OK.
+    named: whether its user has a name. succeeded: whether its status is OK. running: holders of its key when
+    it got its slot, itself among them; 0 if it got none or nobody says.
     """
 
     arrival: float
@@ -44,6 +49,7 @@ class Request(NamedTuple):
     limited: bool
     named: bool
     succeeded: bool
+    running: int
 
 
 def request(entry: Mapping[str, Any]) -> Request | None:
@@ -71,6 +77,7 @@ def request(entry: Mapping[str, Any]) -> Request | None:
         limited=kind == _PER_RPC,
         named=_is_named(entry),
         succeeded=entry["grpc.code"] == "OK",
+        running=0 if reason or _RUNNING not in entry else _count(entry, _RUNNING),
     )
 
 
@@ -122,6 +129,13 @@ def _text(entry: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise Malformed(f"{name} is no text")
     return value
+
+
+def _count(entry: Mapping[str, Any], name: str) -> int:
+    try:
+        return min(max(int(entry[name]), 0), MOST)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise Malformed(f"{name} is no number") from error
 
 
 def _milliseconds(entry: Mapping[str, Any], name: str) -> float:

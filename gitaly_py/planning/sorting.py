@@ -15,8 +15,8 @@ RUN: Final = 200_000
 """Requests that are sorted in memory; more go to temporary files in runs of so many."""
 
 _READ_RECORDS: Final = 4096
-_RECORD: Final = struct.Struct("<ddddIIIBB")
-_Record: TypeAlias = tuple[float, float, float, float, int, int, int, int, int]
+_RECORD: Final = struct.Struct("<ddddIIIIBB")
+_Record: TypeAlias = tuple[float, float, float, float, int, int, int, int, int, int]
 
 _ARRIVAL: Final = itemgetter(0)
 
@@ -86,12 +86,13 @@ class Requests:
             number(request.rpc),
             number(request.repository),
             number(request.client),
+            request.running,
             REASONS.index(request.reason),
             request.by_packs | request.limited << 1 | request.named << 2 | request.succeeded << 3,
         )
 
     def _unpacked(self, record: _Record) -> Request:
-        arrival, wait, service, patience, rpc, repository, client, reason, facts = record
+        arrival, wait, service, patience, rpc, repository, client, running, reason, facts = record
         names = self._names
         return Request(
             arrival,
@@ -106,6 +107,7 @@ class Requests:
             bool(facts & 2),
             bool(facts & 4),
             bool(facts & 8),
+            running,
         )
 
 

@@ -39,6 +39,16 @@ def test_refused_calls_waited_until_they_were_refused() -> None:
     assert (total.peak_running, total.peak_waiting, total.waits.count, total.delayed) == (0, 2, 0, 2)
 
 
+def test_what_a_call_says_of_others_counts_for_more_than_their_ends() -> None:
+    # As their log has it, each comes two milliseconds before the last one is gone.
+    late = [delayed(at + 0.5, 1.502, 0.5) for at in range(5)]
+
+    assert followed(*late)[RPC[0]].peak_running == 1
+    for each in late:
+        del each["limit.concurrency_in_progress"]
+    assert followed(*late)[RPC[0]].peak_running == 2
+
+
 def test_one_wait_is_not_counted_for_two_limiters() -> None:
     of_rpc = followed(delayed(0, 5, 3), gates=(RPC, PACKS))
     assert [of_rpc[name].waits.sum for name, _ in (RPC, PACKS)] == [3, 0]

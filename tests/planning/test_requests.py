@@ -33,13 +33,14 @@ def test_a_call_without_limits() -> None:
         limited=False,
         named=True,
         succeeded=True,
+        running=0,
     )
 
 
 def test_a_call_runs_for_the_time_that_it_did_not_wait() -> None:
     found = read(delayed(0, 3, 2.75))
 
-    assert (found.wait, found.service, found.limited) == (2.75, 0.25, True)
+    assert (found.wait, found.service, found.limited, found.running) == (2.75, 0.25, True, 1)
 
 
 @pytest.mark.parametrize(("reason", "wait"), [("max_size", 0.0), ("max_time", 1.5)])
@@ -154,6 +155,7 @@ def test_entries_about_other_things_are_none(fields: dict[str, Any]) -> None:
         ("grpc.time_ms", [], "grpc.time_ms is no number"),
         ("grpc.time_ms", -1, "grpc.time_ms is no length of time"),
         ("grpc.time_ms", nan, "grpc.time_ms is no length of time"),
+        ("limit.concurrency_in_progress", "few", "limit.concurrency_in_progress is no number"),
         ("grpc.request.repoPath", 7, "grpc.request.repoPath is no text"),
         ("grpc.request.deadline", "soon", "grpc.request.deadline is no time"),
     ],

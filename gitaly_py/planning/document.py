@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from gitaly_py.config.limits import Limit
@@ -29,11 +30,16 @@ def document(plan: Plan, *, keys: int) -> dict[str, Any]:
         "adaptive": plan.proposal.choice,
         "adaptive_limiters": list(plan.proposal.adaptive),
         "totals": {
-            "recorded": totals(each.recorded for each in plan.limiters)._asdict(),
-            "simulated": totals(each.simulated for each in plan.limiters)._asdict(),
+            "recorded": _totals(each.recorded for each in plan.limiters),
+            "simulated": _totals(each.simulated for each in plan.limiters),
         },
         "limiters": [_limiter(plan, each, keys) for each in plan.limiters],
     }
+
+
+def _totals(limiters: Iterable[LimiterTally]) -> dict[str, Any]:
+    found = totals(limiters)
+    return {"delayed": found.delayed, "wait_sum": round(found.waits, 6), "rejected": found.refused}
 
 
 def _limiter(plan: Plan, limiter: Comparison, keys: int) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def entry(line: str) -> Mapping[str, Any]:
     if line.startswith("{"):
         try:
             found = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Malformed(str(error)) from error
         if not isinstance(found, dict):
             raise Malformed("not an object")

@@ -21,6 +21,7 @@ MOST: Final = 2**32 - 1
 
 _PER_RPC: Final = "per-rpc"
 _PACKS: Final = "pack-objects"
+_LENGTH: Final = len("2006-01-02T15:04:05.000")
 _RUNNING: Final = "limit.concurrency_in_progress"
 _QUEUE_MS: Final = "limit.concurrency_queue_ms"
 
@@ -154,7 +155,7 @@ def _moment(entry: Mapping[str, Any], name: str) -> float:
     text = _text(entry, name)
     try:
         # Most lines share their second with others, and reading a date is what costs.
-        if len(text) == 23:
+        if len(text) == _LENGTH and text[20:].isdecimal():
             return _unix(text[:19]) + int(text[20:]) / 1000
         return _unix(text)
     except ValueError as error:

@@ -73,8 +73,8 @@ def test_the_recorded_and_the_simulated_stand_side_by_side(busy: str) -> None:
     assert (new["rejected"], new["peaks_of_one_key"]) == ({}, {"running": 2, "waiting": 0})
     assert (new["delayed"], new["wait"]["max"]) == (0, 0)
     assert (found["replayed"], found["estimated"], found["estimated_as_nothing"]) == (5, 2, 0)
-    assert found["totals"]["recorded"] == {"delayed": 2, "waits": 9, "refused": old["rejected"]}
-    assert found["totals"]["simulated"] == {"delayed": 0, "waits": 0, "refused": {}}
+    assert found["totals"]["recorded"] == {"delayed": 2, "wait_sum": 9, "rejected": old["rejected"]}
+    assert found["totals"]["simulated"] == {"delayed": 0, "wait_sum": 0, "rejected": {}}
 
 
 def test_keys_that_were_held_up_are_listed_and_others_not(busy: str) -> None:

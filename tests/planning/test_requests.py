@@ -119,7 +119,13 @@ def test_a_user_has_a_name_if_the_log_or_the_limiter_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    "time", ["2026-02-25T06:13:20.500", "2026-02-25T06:13:20.500Z", "2026-02-25T07:13:20.5+01:00"]
+    "time",
+    [
+        "2026-02-25T06:13:20.500",
+        "2026-02-25T06:13:20.500Z",
+        "2026-02-25T06:13:20.50Z",
+        "2026-02-25T07:13:20.5+01:00",
+    ],
 )
 def test_moments_are_utc_unless_they_have_a_zone(time: str) -> None:
     assert read({**entry(0, 1), "grpc.start_time": time}).arrival == BEGIN + 0.5

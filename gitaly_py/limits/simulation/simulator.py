@@ -109,9 +109,9 @@ class Simulator:
         except (LimitReached, asyncio.CancelledError) as error:
             now = self._loop.time()
             reason = error.reason if isinstance(error, LimitReached) else OTHER
-            tally.dropped(key, now, now - began, reason)
+            tally.dropped(key, now, moment(now - began), reason)
             raise
-        tally.entered(key, self._loop.time() - began)
+        tally.entered(key, moment(self._loop.time() - began))
         return partial(_give_back, tally, key, slot)
 
     def _finish(self, held: Sequence[Callable[[], None]]) -> None:

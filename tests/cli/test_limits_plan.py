@@ -87,8 +87,9 @@ def test_keys_that_were_held_up_are_listed_and_others_not(busy: str) -> None:
     assert only(document("--log", busy, "--what-if", f"{FETCH}=1", "--keys", "0"))["keys"] == []
 
 
-def test_series_have_the_same_intervals(busy: str) -> None:
-    limiter = only(document("--log", busy, "--what-if", f"{FETCH}=1"))
+def test_series_have_the_same_intervals_even_if_one_lasts_longer() -> None:
+    log = as_json(*(entry(0, 100) for _ in range(3)), refused(1, "max_size"), refused(2, "max_size"))
+    limiter = only(document("--log", "-", "--what-if", f"{FETCH}=1", stdin=log))
     old, new = (limiter[side]["series"] for side in ("recorded", "simulated"))
 
     assert old["interval_seconds"] == new["interval_seconds"]

@@ -21,6 +21,7 @@ _MODULES = {
     "recovery": Place(f"{_PACKAGE}.unsupported", "Not supported."),
     "cluster": Place(f"{_PACKAGE}.unsupported", "Not supported."),
     "repo": Place(f"{_PACKAGE}.repo", "Create, list and remove repositories."),
+    "limits": Place(f"{_PACKAGE}.limits", "Show limiters, and plan other limits."),
     "rpcs": Place(f"{_PACKAGE}.rpcs", "List every RPC and whether it is served."),
     "gateway": Place(f"{_PACKAGE}.gateway", "Serve plain git clients over HTTP."),
 }

@@ -12,7 +12,7 @@ from gitaly_py.limits.errors import LimitReached
 from gitaly_py.limits.limiter import Slot
 from gitaly_py.limits.making import Acquirable, Limiters
 from gitaly_py.limits.report import Report
-from gitaly_py.limits.settings import UNAUTHENTICATED, rpc_entries, rpc_name
+from gitaly_py.limits.sections import NAMELESS, PER_RPC, by_rpc, nameless
 from gitaly_py.rpc.call import Call
 from gitaly_py.rpc.methods import Method
 from gitaly_py.rpc.steps import StepFactory
@@ -30,7 +30,7 @@ class RpcLimits:
     """The limiters of `[[concurrency]]`; of several entries for an RPC the last one counts."""
 
     def __init__(self, entries: Sequence[Concurrency], limiters: Limiters) -> None:
-        self._entries = rpc_entries(entries)
+        self._entries = by_rpc(entries)
         self._limiters = limiters
 
     def of(self, method: Method) -> StepFactory | None:
@@ -38,14 +38,13 @@ class RpcLimits:
         entry = self._entries.get(method.path)
         if entry is None:
             return None
-        name = rpc_name(method.path)
+        name = PER_RPC + method.path
         named = self._limiters.make(name, entry, _report(method, authenticated=True))
-        nameless = named
-        if entry.unauthenticated is not None and entry.unauthenticated.is_set:
-            nameless = self._limiters.make(
-                name + UNAUTHENTICATED, entry.unauthenticated, _report(method, authenticated=False)
-            )
-        return None if named is nameless is None else partial(Limited, named, nameless)
+        others = named
+        if nameless(entry) is not entry:
+            report = _report(method, authenticated=False)
+            others = self._limiters.make(name + NAMELESS, nameless(entry), report)
+        return None if named is others is None else partial(Limited, named, others)
 
 
 class Limited:

@@ -1,28 +1,12 @@
-"""Limiters as the configuration asks for them (daemon.md 5.1, 5.2), and what they are called."""
+"""What the configuration asks of limiters (daemon.md 5.1, 5.2)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Iterator, Sequence
 
 from gitaly_py.config.limits import Concurrency, Limit, PackObjectsLimiting
 from gitaly_py.limits.desk import Settings
-
-PACKS: Final = "packObjects"
-UNAUTHENTICATED: Final = "-unauthenticated"
-
-_DEFAULTS: Final = (Concurrency(rpc="/gitaly.RepositoryService/ReplicateRepository", max_concurrency=1),)
-"""A repository is replicated once at a time: there is no use in doing it twice."""
-
-
-def rpc_name(path: str) -> str:
-    """The name of the limiter of an RPC. path: `/gitaly.<Service>/<Rpc>`."""
-    return f"perRPC{path}"
-
-
-def rpc_entries(entries: Sequence[Concurrency]) -> Mapping[str, Concurrency]:
-    """What counts of `[[concurrency]]`, by RPC: of several entries the last one."""
-    return {entry.rpc: entry for entry in (*_DEFAULTS, *entries)}
+from gitaly_py.limits.sections import PACK_OBJECTS, PER_RPC, by_rpc, named_limits
 
 
 def settings_of(section: Limit) -> Settings | None:
@@ -38,16 +22,10 @@ def all_limits(
     concurrency: Sequence[Concurrency], packs: PackObjectsLimiting
 ) -> Iterator[tuple[str, Limit, Settings]]:
     """Every limiter of a configuration: its name, its section, and what that asks for."""
-    for name, section in _named(concurrency, packs):
-        settings = settings_of(section)
-        if settings is not None:
-            yield name, section, settings
-
-
-def _named(concurrency: Sequence[Concurrency], packs: PackObjectsLimiting) -> Iterator[tuple[str, Limit]]:
-    sections: dict[str, Concurrency | PackObjectsLimiting] = {PACKS: packs}
-    sections.update({rpc_name(path): entry for path, entry in rpc_entries(concurrency).items()})
+    sections: dict[str, Concurrency | PackObjectsLimiting] = {PACK_OBJECTS: packs}
+    sections.update({PER_RPC + path: entry for path, entry in by_rpc(concurrency).items()})
     for name, section in sections.items():
-        yield name, section
-        if section.unauthenticated is not None and section.unauthenticated.is_set:
-            yield name + UNAUTHENTICATED, section.unauthenticated
+        for own_name, own in named_limits(name, section):
+            settings = settings_of(own)
+            if settings is not None:
+                yield own_name, own, settings

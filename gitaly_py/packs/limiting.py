@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from gitaly_py.config.limits import Limit, PackObjectsLimiting
 from gitaly_py.limits.making import Acquirable, Limiters
 from gitaly_py.limits.report import Report
-from gitaly_py.limits.settings import PACKS, UNAUTHENTICATED
+from gitaly_py.limits.sections import NAMELESS, PACK_OBJECTS, nameless
 from gitaly_py.telemetry import metrics
 
 _HOST_AND_PORT = re.compile(r"\[([^]]*)\]:[0-9]*|([^:]*):[0-9]*")
@@ -20,11 +20,11 @@ class PackLimits:
     """Admits generators of packs, for each address that they come from."""
 
     def __init__(self, settings: PackObjectsLimiting, limiters: Limiters) -> None:
-        self._authenticated = _limiter(PACKS, settings, "authenticated", limiters)
+        self._authenticated = _limiter(PACK_OBJECTS, settings, "authenticated", limiters)
         self._unauthenticated = self._authenticated
-        if settings.unauthenticated is not None and settings.unauthenticated.is_set:
+        if nameless(settings) is not settings:
             self._unauthenticated = _limiter(
-                PACKS + UNAUTHENTICATED, settings.unauthenticated, "unauthenticated", limiters
+                PACK_OBJECTS + NAMELESS, nameless(settings), "unauthenticated", limiters
             )
 
     @asynccontextmanager

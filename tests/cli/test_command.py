@@ -30,7 +30,7 @@ def test_the_help_lists_the_commands_in_order(flag: str) -> None:
     commands = [line.split()[0] for line in stdout.partition("Commands:\n")[2].splitlines()]
     assert (status, stderr) == (0, "")
     assert commands[:6] == ["serve", "check", "configuration", "hooks", "bundle-uri", "git"]
-    assert commands[6:] == ["db", "pool", "recovery", "cluster", "repo", "rpcs", "gateway"]
+    assert commands[6:] == ["db", "pool", "recovery", "cluster", "repo", "limits", "rpcs", "gateway"]
 
 
 def test_without_arguments_the_help_is_printed() -> None:

@@ -1,0 +1,1 @@
+"""What a limiter would have done: real limiters, replayed demand, time that is made up."""

@@ -11,6 +11,7 @@ import structlog
 from gitaly_py.config import Config
 from gitaly_py.daemon.machine import Machine
 from gitaly_py.limits.desk import Desk
+from gitaly_py.packs.leases.ledger import Ledger
 from gitaly_py.storage import counting
 from gitaly_py.storage.leftovers import remove_quarantines
 from gitaly_py.storage.metadata import ensure_metadata
@@ -22,13 +23,14 @@ _CLEANING_SECONDS = 3600
 
 
 class Coordinator:
-    """Holds the limiters of all workers, and keeps the storages in order: metadata and temporary areas.
+    """Holds limiters and the ledger of packs for all workers, and keeps the storages in order.
 
     Raises ControlGroupsUnusable.
     """
 
     def __init__(self, config: Config) -> None:
         self.desk = Desk()
+        self.ledger = Ledger()
         self._machine = Machine(config, self.desk)
         self._areas = TemporaryAreas([storage.path for storage in config.storage])
         self._tasks: set[asyncio.Task[Any]] = set()

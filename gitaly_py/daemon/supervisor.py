@@ -143,7 +143,7 @@ class Supervisor:
         places = {worker.place for worker in self._workers}
         place = next(place for place in range(PLACES) if place not in places)
         worker = WorkerProcess(next(self._numbers), place, self._reports.began)
-        worker.start(self._coordinator.desk)
+        worker.start(self._coordinator.desk, self._coordinator.ledger)
         self._workers.add(worker)
         worker.when_ended(lambda: self._has_ended(worker))
         orders = Orders(
@@ -153,7 +153,7 @@ class Supervisor:
             supervisor=os.getpid(),
             runtime=str(self._runtime.path),
             secure=[address.kind == "tls" for address in external],
-            shared_limits=count_of(config) > 1,
+            workers=count_of(config),
         )
         sockets = [*external.values(), self._internal.socket]
         worker.instruct(orders, [self._board.fd, *(sock.fileno() for sock in sockets)])

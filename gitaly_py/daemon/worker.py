@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from gitaly_py import __version__
 from gitaly_py.daemon import parts
@@ -23,6 +24,7 @@ from gitaly_py.limits.remote import RemoteDesk
 from gitaly_py.limits.state import LimiterState
 from gitaly_py.packs.advertising.advertiser import Advertiser
 from gitaly_py.packs.cache import Packs
+from gitaly_py.packs.leases.client import Leases
 from gitaly_py.packs.limiting import PackLimits
 from gitaly_py.packs.plans import Plans
 from gitaly_py.packs.settings import PackCacheSettings
@@ -38,6 +40,7 @@ from gitaly_py.storage.generations import Generations
 from gitaly_py.storage.locator import Storages
 from gitaly_py.storage.repository import Repository
 from gitaly_py.telemetry import metrics
+from gitaly_py.telemetry.tasks import end_all, spawn
 from gitaly_py.transport.connections import Connections
 from gitaly_py.transport.listeners import Listener
 
@@ -45,18 +48,21 @@ from gitaly_py.transport.listeners import Listener
 class Worker:
     """Serves the external listeners and, for the daemon's own children, the internal one.
 
-    board: what workers share. desk: the limiters of all of them. Raises the error of whatever can't be made.
+    board: what workers share. desk: the limiters of all of them. leases: their packs. Raises the error of
+    whatever can't be made.
     """
 
-    def __init__(self, orders: Orders, board: Board, desk: RemoteDesk) -> None:
+    def __init__(self, orders: Orders, board: Board, desk: RemoteDesk, leases: Leases) -> None:
         config, number = orders.config, orders.number
         self._git = parts.git(config, orders.supervisor)
         self._readers = Readers(self._git, processes=config.git.catfile_cache_size)
         self._api = parts.internal_api(config)
         self._hooks = parts.hooks(config, self._git, self._api, orders.runtime, number)
-        self._limiters = Limiters(desk, shared=orders.shared_limits)
+        self._limiters = Limiters(desk, shared=orders.workers > 1)
         generations = Generations(board.generations(number))
-        self._packs = Packs(self._git, PackCacheSettings.of(config.pack_objects_cache), generations)
+        kept = PackCacheSettings.of(config.pack_objects_cache, workers=orders.workers)
+        shared = leases if orders.workers > 1 else None
+        self._packs = Packs(self._git, kept, generations, leases=shared)
         self._takeovers = Takeovers(orders.runtime, self._git.binary, socket_name=f"p{number}")
         self._health = ServingState()
         self._connections = Connections()
@@ -125,7 +131,20 @@ class Worker:
         """
         self.state = "draining"
         self._health.stop()
-        return await self._external.drain(grace, force)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + grace
+        clean = await self._external.drain(grace, force)
+        return await self._packs_finished(until - loop.time(), force) and clean
+
+    async def _packs_finished(self, grace: float, force: asyncio.Event) -> bool:
+        """Other workers may read what is made here."""
+        tasks: set[asyncio.Task[Any]] = set()
+        finished = spawn(self._packs.finished(), name="packs of others", owner=tasks)
+        forced = spawn(force.wait(), name="forced stop", owner=tasks)
+        await asyncio.wait({finished, forced}, timeout=max(grace, 0), return_when=asyncio.FIRST_COMPLETED)
+        clean = finished.done()
+        await end_all(tasks)
+        return clean
 
     async def finish(self, grace: float, force: asyncio.Event) -> bool:
         """The same for internal ones."""

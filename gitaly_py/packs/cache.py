@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
@@ -16,12 +17,15 @@ from gitaly_py.packs.direct import DirectFlow
 from gitaly_py.packs.errors import PacksClosed
 from gitaly_py.packs.flow import Flow
 from gitaly_py.packs.folder import Folder
-from gitaly_py.packs.index import Entry, Index
+from gitaly_py.packs.index import Entry, Index, ignored
+from gitaly_py.packs.leases.client import Foreign, Leases
+from gitaly_py.packs.leases.following import follow
 from gitaly_py.packs.occurrences import Occurrences
 from gitaly_py.packs.producing import Admit, Producer
 from gitaly_py.packs.reader import PackReader
 from gitaly_py.packs.request import PackRequest
 from gitaly_py.packs.settings import PackCacheSettings
+from gitaly_py.packs.shared import SharedFlow
 from gitaly_py.storage.generations import Generations
 from gitaly_py.telemetry import fields, metrics
 from gitaly_py.telemetry.tasks import end_all, spawn
@@ -63,7 +67,7 @@ class Packs:
     """Makes packs, and keeps them for whoever asks for the same (transport.md 7.4 to 7.6).
 
     A pack is made once at a time, by a task that belongs to the cache and ends when nobody reads any more.
-    clock: seconds, the same as of files.
+    leases: where other workers tell of their packs. clock: seconds, the same as of files.
     """
 
     def __init__(
@@ -72,13 +76,21 @@ class Packs:
         settings: PackCacheSettings,
         generations: Generations,
         *,
+        leases: Leases | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
+        self._leases = leases
         self._clock = clock
         self._producer = Producer(git, settings.keep_alive)
         self._folder = Folder(settings.dir)
-        self._index = Index(self._folder, backpressure=settings.backpressure, max_size=settings.max_size)
+        self._index = Index(
+            self._folder,
+            backpressure=settings.backpressure,
+            max_size=settings.max_size,
+            completed=leases.complete if leases else ignored,
+            removed=leases.give_up if leases else ignored,
+        )
         self._occurrences = Occurrences(settings.max_age, clock)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closed = False
@@ -143,10 +155,10 @@ class Packs:
                 self._folder.failed(error)
             else:
                 reader = entry.flow.join(request.key, hit=False)
-                self._begin(request, command, admit, entry.flow, entry.end)
+                self._begin(entry.flow, entry.end, self._obtained(request, command, admit, entry.flow))
                 return reader
         flow = DirectFlow(request.key)
-        self._begin(request, command, admit, flow, flow.end)
+        self._begin(flow, flow.end, self._producer.produce(request, command, admit, flow))
         return flow.reader
 
     def _is_usable(self, entry: Entry) -> bool:
@@ -158,28 +170,56 @@ class Packs:
         self._index.remove(entry)
         return False
 
+    async def _obtained(self, request: PackRequest, command: Command, admit: Admit, flow: SharedFlow) -> None:
+        """Makes a pack, unless another worker has it already, or makes it just now."""
+        if self._leases is not None:
+            foreign = await self._leases.seek(request.key)
+            if foreign is None:
+                self._leases.lead(request.key, flow.file.path, flow.followed)
+            elif await self._followed(foreign, self._leases, flow):
+                return
+        await self._producer.produce(request, command, admit, flow)
+
+    async def _followed(self, foreign: Foreign, leases: Leases, flow: SharedFlow) -> bool:
+        """Takes a pack from another worker; False if that can't be read. Raises PackLost."""
+        try:
+            fd = os.open(foreign.path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            leases.leave(foreign)
+            return False
+        own = flow.file
+        flow.replace(self._folder.foreign(foreign.path, fd))
+        own.close()
+        self._folder.discard(own)
+        try:
+            await follow(flow, foreign, fd)
+        finally:
+            leases.leave(foreign)
+        return True
+
     def _begin(
-        self,
-        request: PackRequest,
-        command: Command,
-        admit: Admit,
-        flow: Flow,
-        end: Callable[[Exception | None], None],
+        self, flow: Flow, end: Callable[[Exception | None], None], making: Coroutine[Any, Any, None]
     ) -> None:
         """Starts to make a pack; `end` is called with what came of it, also if it is never begun."""
 
         async def outcome() -> Exception | None:
             try:
-                await self._producer.produce(request, command, admit, flow)
+                await making
             except Exception as error:  # noqa: BLE001 - not ours to judge: it is raised where the pack is read
                 return error
             return None
 
         def ended(task: asyncio.Task[Exception | None]) -> None:
+            making.close()
             end(PacksClosed() if task.cancelled() else task.result())
 
         flow.producer = task = spawn(outcome(), name="pack-objects", owner=self._tasks)
         task.add_done_callback(ended)
+
+    async def finished(self) -> None:
+        """Waits until nothing is made any more that other workers read."""
+        while making := [flow.producer for flow in self._index.followed() if flow.producer is not None]:
+            await asyncio.wait(making)
 
     def _outdated(self, path: str) -> None:
         """The generation of a repository is over."""

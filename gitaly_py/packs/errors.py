@@ -3,6 +3,7 @@
 PackError
 ├── InvalidPackObjectsCommand   what was to be run is not `git pack-objects --stdout` with flags
 ├── PackFailed                  `git pack-objects` failed
+├── PackLost                    the worker that made it has ended, or gave it up
 └── PacksClosed                 the daemon stops
 """
 
@@ -34,6 +35,13 @@ class PackFailed(PackError):
         super().__init__(f"git-pack-objects: stderr: {quote(stderr)} err: {describe_status(status)}")
         self.status = status
         self.stderr = stderr
+
+
+class PackLost(PackError):
+    """The pack will not be completed by the worker that made it."""
+
+    def __init__(self) -> None:
+        super().__init__("whoever made the pack did not finish it")
 
 
 class PacksClosed(PackError):

@@ -61,12 +61,17 @@ class Folder:
         self._files.add(file)
         return file
 
+    def foreign(self, path: str, fd: int) -> PackFile:
+        """A file that another worker writes, and will remove. fd: open for reading."""
+        return PackFile(path, fd, self._dispose)
+
     def discard(self, file: PackFile) -> None:
         """Removes a file; those who read it are not disturbed."""
         if not file.discarded:
             file.discarded = True
-            self._files.remove(file)
-            self._aside(self._unlink, file.path)
+            if file in self._files:
+                self._files.remove(file)
+                self._aside(self._unlink, file.path)
 
     def failed(self, error: OSError) -> None:
         """The folder is of no use just now. Logged once, until it `works` again."""

@@ -48,6 +48,10 @@ class PackFile:
         if self._fd < 0:
             self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
 
+    def grow_to(self, size: int) -> None:
+        """Others have written to the file, which has `size` bytes by now."""
+        self._filed = size
+
     def close(self) -> None:
         """Closes the descriptor until the next `open`."""
         fd, self._fd = self._fd, -1

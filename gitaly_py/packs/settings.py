@@ -26,13 +26,13 @@ class PackCacheSettings:
     keep_alive: float = 5.0
 
     @classmethod
-    def of(cls, section: PackObjectsCache) -> Self:
-        """The settings that a section of the configuration asks for."""
+    def of(cls, section: PackObjectsCache, *, workers: int = 1) -> Self:
+        """The settings that a section of the configuration asks for, of each of so many workers."""
         return cls(
             enabled=section.enabled,
             dir=section.dir,
             max_age=section.max_age.seconds,
             min_occurrences=section.min_occurrences,
             backpressure=section.backpressure,
-            max_size=section.max_size,
+            max_size=-(-section.max_size // workers),
         )

@@ -53,6 +53,7 @@ class SharedFlow(Flow):
         self._waiters = Waiters()
         self._room: asyncio.Future[None] | None = None
         self._kept = True
+        self._others = 0
         self._slow = False
         self._buffer = bytearray()
 
@@ -88,6 +89,29 @@ class SharedFlow(Flow):
         self._waiters.wake()
         self._close_unused()
 
+    def replace(self, file: PackFile) -> None:
+        """Takes another file, before anything is written."""
+        self.file = file
+
+    def grow_to(self, size: int) -> None:
+        """Another worker has written to the file."""
+        self.file.grow_to(size)
+        self.written = size
+        self._waiters.wake()
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether other workers read the file."""
+        return self._others > 0
+
+    def followed(self, others: int) -> None:
+        """So many other workers read the file, each at its own pace."""
+        self._others = others
+        if not others and not self._readers and not self.over:
+            self._owner.abandoned()
+        else:
+            self._check_room()
+
     # The readers' side.
 
     def join(self, key: str, *, hit: bool) -> SharedReader:
@@ -101,11 +125,13 @@ class SharedFlow(Flow):
         self._readers.discard(reader)
         if self.over:
             self._close_unused()
-        elif not self._readers:
-            self._owner.abandoned()
-        else:
+        elif self._readers:
             self._fastest = max(each.sent for each in self._readers)
             self._check_room()
+        elif self._others:
+            self._check_room()
+        else:
+            self._owner.abandoned()
 
     def wait(self, reader: SharedReader, callback: Callback | None) -> None:
         """See PackReader."""
@@ -147,7 +173,8 @@ class SharedFlow(Flow):
 
     def _ahead(self) -> int:
         """Bytes between the producer and the reader it waits for."""
-        ahead = self.written - self._fastest if self._backpressure else 0
+        bounded = self._backpressure and not self._others
+        ahead = self.written - self._fastest if bounded else 0
         if self._kept:
             return ahead
         self.file.release(min((reader.sent for reader in self._readers), default=self.written))

@@ -36,6 +36,8 @@ from gitaly_py.daemon.workers.messages import (
     Report,
 )
 from gitaly_py.limits.remote import RemoteDesk
+from gitaly_py.packs.leases.client import Leases
+from gitaly_py.packs.leases.messages import ToWorker
 from gitaly_py.storage import counting
 from gitaly_py.telemetry import logs, metrics, tracing
 from gitaly_py.telemetry.families import collected
@@ -91,9 +93,10 @@ class _Serving:
         self._loop = asyncio.get_running_loop()
         self._link = Link(self._sock, self._receive, self._lost)
         self._desk = RemoteDesk(self._link.send)
+        self._leases = Leases(self._link.send)
         counting.report_to(self._counted)
         try:
-            self._worker = Worker(self._orders, self._board, self._desk)
+            self._worker = Worker(self._orders, self._board, self._desk, self._leases)
             try:
                 external, internal = inherited(self._listeners, self._orders.secure, self._orders.config)
                 await self._worker.start(external, internal)
@@ -136,6 +139,8 @@ class _Serving:
             self._finish.put_nowait(message)
         elif isinstance(message, Force):
             self._force.set()
+        elif isinstance(message, ToWorker):
+            self._leases.receive(message)
         else:
             self._desk.receive(message)
 

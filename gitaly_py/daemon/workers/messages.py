@@ -17,7 +17,7 @@ class Orders(NamedTuple):
 
     number: which no other worker of this daemon ever has. place: on the board. supervisor: its process id.
     runtime: the runtime directory. secure: for each listener but the last, which is the internal one, whether
-    it speaks TLS. shared_limits: limiters are those of the supervisor.
+    it speaks TLS. workers: how many there are.
     """
 
     config: Config
@@ -26,7 +26,7 @@ class Orders(NamedTuple):
     supervisor: int
     runtime: str
     secure: Sequence[bool]
-    shared_limits: bool
+    workers: int
 
 
 class Drain(NamedTuple):

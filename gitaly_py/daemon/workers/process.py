@@ -14,6 +14,8 @@ from typing import Any, Final, Literal
 
 from gitaly_py.daemon.workers import link, messages
 from gitaly_py.limits.desk import Acquire, Desk, Leave
+from gitaly_py.packs.leases.ledger import Ledger
+from gitaly_py.packs.leases.messages import FromWorker
 from gitaly_py.storage import counting
 
 MODULE: Final = ["gitaly_py.daemon.workers.entry"]
@@ -50,7 +52,7 @@ class WorkerProcess:
         self._questions: dict[int, asyncio.Future[Any]] = {}
         self._link: link.Link
 
-    def start(self, desk: Desk) -> None:
+    def start(self, desk: Desk, ledger: Ledger) -> None:
         """Starts the process; `instruct` is to follow. Raises OSError."""
         ours, theirs = link.pair()
         with theirs:
@@ -59,6 +61,7 @@ class WorkerProcess:
         self.pid = child.pid
         self._sock = ours
         self._visitor = desk.visitor(self.send)
+        self._reader = ledger.reader(self.send)
         self._pidfd = os.pidfd_open(self.pid)
         self._loop.add_reader(self._pidfd, self._reap, child)
 
@@ -115,6 +118,8 @@ class WorkerProcess:
     def _receive(self, message: Any) -> None:
         if isinstance(message, Acquire | Leave):
             self._visitor.receive(message)
+        elif isinstance(message, FromWorker):
+            self._reader.receive(message)
         elif isinstance(message, messages.Report):
             self._reported(message)
         elif isinstance(message, messages.Failed):
@@ -150,6 +155,7 @@ class WorkerProcess:
             self._link.drop()
         self.state = "ended"
         self._visitor.close()
+        self._reader.close()
         self._never_serves(f"worker ended with status {child.returncode}")
         if not self._drained.done():
             self._drained.set_result(False)

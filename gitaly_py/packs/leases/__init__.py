@@ -1,0 +1,1 @@
+"""Packs that several workers share: who makes one, and who reads what another makes."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gitaly_py.config import Config
 from gitaly_py.daemon.machine import control_groups
@@ -12,10 +13,13 @@ from gitaly_py.git.settings import GitSettings
 from gitaly_py.hooks.custom import CustomHooks
 from gitaly_py.hooks.receive import ReceiveHooks
 from gitaly_py.hooks.server import HookServer
-from gitaly_py.rails.client import InternalApi
 from gitaly_py.rails.errors import InvalidApiUrl
 from gitaly_py.rails.settings import InternalApiSettings
 from gitaly_py.rails.stand_alone import NoInternalApi
+
+if TYPE_CHECKING:
+    from gitaly_py.rails.client import InternalApi
+
 
 _GIT_BINARY = "GITALY_TESTING_GIT_BINARY"
 _NO_HOOKS = "GITALY_TESTING_NO_GIT_HOOKS"
@@ -44,6 +48,8 @@ def internal_api(config: Config) -> InternalApi | NoInternalApi:
     """
     if not config.gitlab.url or os.environ.get(_NO_HOOKS) in _TRUE:
         return NoInternalApi()
+    from gitaly_py.rails.client import InternalApi  # noqa: PLC0415 - large, and not needed by all
+
     try:
         return InternalApi(internal_api_settings(config))
     except (OSError, InvalidApiUrl) as error:

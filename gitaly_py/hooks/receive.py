@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from gitaly_py.git.wire.errors import InvalidObjectId
 from gitaly_py.git.wire.objects import OBJECT_FORMATS
@@ -13,11 +14,15 @@ from gitaly_py.hooks.call import HookCall
 from gitaly_py.hooks.custom import CustomHooks
 from gitaly_py.hooks.errors import ApiFailed, Declined, InvalidHookCall, InvalidMessage, NotAllowed
 from gitaly_py.hooks.payload import Hook, HookRepository, UserDetails
-from gitaly_py.rails.client import InternalApi
 from gitaly_py.rails.errors import InternalApiError, RateLimited, UnknownMessageType
 from gitaly_py.rails.messages import printed
 from gitaly_py.rails.push import PostReceiveAnswer, Push
 from gitaly_py.rails.stand_alone import NoInternalApi
+
+if TYPE_CHECKING:
+    # Its libraries are large, and a daemon that stands alone needs none of them.
+    from gitaly_py.rails.client import InternalApi
+
 
 RECEIVE_HOOKS = (Hook.PRE_RECEIVE, Hook.UPDATE, Hook.POST_RECEIVE)
 

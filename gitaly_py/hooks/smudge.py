@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import structlog
 
@@ -22,10 +22,14 @@ from gitaly_py.git.wire.lfs import parse_pointer
 from gitaly_py.git.wire.pktline import MAX_PAYLOAD
 from gitaly_py.hooks.installing import install
 from gitaly_py.hooks.program import lfs_smudge as program
-from gitaly_py.rails.client import InternalApi
 from gitaly_py.rails.errors import InternalApiError
 from gitaly_py.rails.stand_alone import NoInternalApi
 from gitaly_py.telemetry.tasks import end_all, spawn
+
+if TYPE_CHECKING:
+    # Its libraries are large, and a daemon that stands alone needs none of them.
+    from gitaly_py.rails.client import InternalApi
+
 
 _MAX_POINTER = 1023
 """Bytes of the longest file that LFS clients take for a pointer: those with extensions exceed 200."""

@@ -143,3 +143,12 @@ def test_storages_are_marked_once(new_daemon: NewDaemon) -> None:
     assert first.startswith('{"gitaly_filesystem_id":"')
     assert (daemon.storage / ".gitaly-metadata").read_text() == first
     assert daemon.stop() == 0
+
+
+def test_a_worker_loads_only_what_it_needs() -> None:
+    program = "import sys, gitaly_py.daemon.workers.entry as _; print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    loaded = set(found.stdout.split())
+    assert "gitaly_py.services.commit" in loaded
+    assert loaded.isdisjoint({"aiohttp", "cryptography", "jwt", "opentelemetry"})

@@ -82,6 +82,8 @@ class Supervisor:
         self._workers: set[WorkerProcess] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._leaving: set[asyncio.Task[Any]] = set()
+        # Held while there are children that are neither workers nor orphans: `config_command`.
+        self._starting = asyncio.Lock()
         self._manager = ServiceManager()
         self._reports = Reports()
         self._sockets = Sockets(activated())
@@ -164,7 +166,11 @@ class Supervisor:
         self._board.clear(worker.place)
         self._runtime.forget(worker.number)
         self._reports.ended(worker)
-        spawn(end_orphans(self._pids), name="end of orphans", owner=self._leaving)
+        spawn(self._end_orphans(), name="end of orphans", owner=self._leaving)
+
+    async def _end_orphans(self) -> None:
+        async with self._starting:
+            await end_orphans(self._pids)
 
     def _pids(self) -> set[int]:
         return {worker.pid for worker in self._workers}
@@ -213,9 +219,10 @@ class Supervisor:
             self._manager.reloading()
             try:
                 await self._reloaded()
-            except (ConfigError, WorkerFailed, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - the daemon goes on, and shall be able to reload again
                 metrics.config_reload_failures.inc()
-                _log.error("reload failed, nothing is changed", error=str(error))
+                unknown = None if isinstance(error, ConfigError | WorkerFailed | OSError) else error
+                _log.error("reload failed, nothing is changed", error=str(error), exc_info=unknown)
             self._manager.ready()
 
     async def _reloaded(self) -> None:
@@ -223,7 +230,8 @@ class Supervisor:
 
         Raises ConfigError, WorkerFailed, OSError: then all is as before.
         """
-        config = await asyncio.to_thread(load, self._path)
+        async with self._starting:
+            config = await asyncio.to_thread(load, self._path)
         check_startup(config)
         self._warn(config)
         crew = Crew(config, self._hire)
@@ -237,9 +245,12 @@ class Supervisor:
         former, self._crew, self._config = self._crew, crew, config
         self._sockets.keep(config)
         logs.configure(config.logging.format, config.logging.level)
-        await self._coordinator.mark(config)
-        await self._serve_metrics(config)
         spawn(self._let_go(former), name="former workers", owner=self._leaving)
+        await self._coordinator.mark(config)
+        try:
+            await self._serve_metrics(config)
+        except OSError as error:
+            _log.error("metrics are not served", address=config.prometheus_listen_addr, error=str(error))
         _log.info("configuration reloaded", workers=len(crew.workers))
 
     async def _let_go(self, crew: Crew) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import select
 import time
 from collections.abc import Iterator
@@ -12,8 +13,10 @@ from benchmarks.operations.fleet import Fleet
 from benchmarks.rpc.connection import Connection, ended
 from benchmarks.rpc.metadata import Metadata, block_maker
 from gitaly_py.pb.commit_pb2 import FindCommitRequest
+from gitaly_py.pb.repository_pb2 import GetArchiveRequest
 
 FIND_COMMIT = "/gitaly.CommitService/FindCommit"
+GET_ARCHIVE = "/gitaly.RepositoryService/GetArchive"
 WARM_UP = 20
 """Calls of each connection before the clock starts."""
 
@@ -39,6 +42,16 @@ def find_commit(fleet: Fleet) -> Target:
     """A call that reads the only commit."""
     request = FindCommitRequest(repository=fleet.repo.message, revision=fleet.oid.encode())
     return Target(fleet.socket, request.SerializeToString())
+
+
+def archive(fleet: Fleet, megabytes: int = 0) -> Target:
+    """A call that streams a tar file of the only commit, or of another that is made with so much in it."""
+    oid = fleet.oid
+    if megabytes:
+        content = random.Random(megabytes).randbytes(megabytes * 10**6)
+        oid = fleet.repo.commit("large", files={"file": content}, ref="refs/heads/large")
+    request = GetArchiveRequest(repository=fleet.repo.message, commit_id=oid, prefix="p", format="TAR")
+    return Target(fleet.socket, request.SerializeToString(), GET_ARCHIVE)
 
 
 class Callers:

@@ -14,6 +14,7 @@ from benchmarks.rpc.connection import Connection, ended
 from benchmarks.rpc.metadata import Metadata, block_maker
 from gitaly_py.pb.commit_pb2 import FindCommitRequest
 from gitaly_py.pb.repository_pb2 import GetArchiveRequest
+from tests.support.repositories import Entry
 
 FIND_COMMIT = "/gitaly.CommitService/FindCommit"
 GET_ARCHIVE = "/gitaly.RepositoryService/GetArchive"
@@ -44,13 +45,12 @@ def find_commit(fleet: Fleet) -> Target:
     return Target(fleet.socket, request.SerializeToString())
 
 
-def archive(fleet: Fleet, megabytes: int = 0) -> Target:
-    """A call that streams a tar file of the only commit, or of another that is made with so much in it."""
-    oid = fleet.oid
-    if megabytes:
-        content = random.Random(megabytes).randbytes(megabytes * 10**6)
-        oid = fleet.repo.commit("large", files={"file": content}, ref="refs/heads/large")
-    request = GetArchiveRequest(repository=fleet.repo.message, commit_id=oid, prefix="p", format="TAR")
+def archive(fleet: Fleet, megabytes: int, format: str = "TAR") -> Target:  # noqa: A002 - the field's name
+    """A call that streams an archive with so much in it, in files that can't be compressed."""
+    noise = random.Random(megabytes)
+    files: dict[str | bytes, Entry] = {f"file-{n}": noise.randbytes(10**6) for n in range(megabytes)}
+    oid = fleet.repo.commit("large", files=files, ref="refs/heads/large")
+    request = GetArchiveRequest(repository=fleet.repo.message, commit_id=oid, prefix="p", format=format)
     return Target(fleet.socket, request.SerializeToString(), GET_ARCHIVE)
 
 

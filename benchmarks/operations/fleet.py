@@ -27,7 +27,11 @@ _HTTP_SECONDS = 30
 
 @dataclass(frozen=True)
 class Fleet:
-    """A running daemon. repo: has one commit, `oid`. port: of its metrics and status. seconds: that its start took."""
+    """A running daemon.
+
+    repo: has one commit, `oid`. port: of its metrics and status, which tell what was half a second ago.
+    seconds: that its start took.
+    """
 
     daemon: Daemon
     repo: Repo
@@ -59,7 +63,11 @@ class Fleet:
 
     def memory(self) -> int:
         """Bytes of supervisor and workers that no other process shares."""
-        return sum(process.memory_full_info().uss for process in self.processes)
+        return sum(self.memories())
+
+    def memories(self) -> list[int]:
+        """The same for each, the supervisor first."""
+        return [process.memory_full_info().uss for process in self.processes]
 
 
 @contextlib.contextmanager

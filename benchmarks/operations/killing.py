@@ -1,7 +1,7 @@
 """How soon nothing is left of a daemon whose supervisor is killed: no worker, no git process.
 
-Each daemon has archives under way whose clients take no answer, so that git waits to write and would never end
-by itself. A process that has ended and that nobody has reaped counts as gone.
+Each daemon has archives under way whose clients take no answer, so that git waits to write and would never
+end by itself. A process that has ended and that nobody has reaped counts as gone.
 """
 
 from __future__ import annotations

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
@@ -27,7 +26,7 @@ from dataclasses import dataclass
 import psutil
 
 from benchmarks.harness import Row
-from benchmarks.operations.calls import FIND_COMMIT, GET_ARCHIVE, Target, archive, find_commit
+from benchmarks.operations.calls import FIND_COMMIT, GET_ARCHIVE, archive, find_commit
 from benchmarks.operations.fleet import Fleet, fleet, limit
 from benchmarks.operations.offering import Offer, Taken, offer, percentile
 
@@ -100,10 +99,10 @@ def figures(quick: bool) -> Iterator[Row | Curve]:
     for name, tables in (("limits", _LIMITS), ("no limits", "")):
         curve = _curve(name, tables, plan)
         yield curve
-        yield from _rows(curve, asked=bool(tables))
+        yield from _rows(curve)
 
 
-def _rows(curve: Curve, *, asked: bool) -> Iterator[Row]:
+def _rows(curve: Curve) -> Iterator[Row]:
     worst, best = curve.points[-1], curve.best
     name = f"{OVERLOAD:g} times the load, {curve.name}"
     yield Row(f"{name}: goodput (best, at {best.offered:g})", worst.goodput, best.goodput, "work/s")

@@ -19,11 +19,11 @@ def draw(folder: Path, curves: Sequence[Curve]) -> list[Path]:
     """Writes the plot as PNG and SVG; the files, none where matplotlib is not installed."""
     if not importlib.util.find_spec("matplotlib"):
         return []
-    import matplotlib as mpl
+    import matplotlib as mpl  # type: ignore[import-not-found,unused-ignore]
 
     mpl.use("Agg")
     mpl.rcParams["svg.hashsalt"] = "operations"  # so that the same figures make the same file
-    from matplotlib import pyplot as plt
+    from matplotlib import pyplot as plt  # type: ignore[import-not-found,unused-ignore]
 
     folder.mkdir(parents=True, exist_ok=True)
     figure, (work, times, heavy) = plt.subplots(1, 3, figsize=(13, 4.2), layout="constrained")

@@ -126,4 +126,4 @@ class Client(threading.Thread):
         if fields.get(b"grpc-status") == b"0":
             self.outcomes.answered += 1
         else:
-            self.outcomes.refused.append(f"{fields.get(b'grpc-status')} {fields.get(b'grpc-message')}")
+            self.outcomes.refused.append(f"{fields.get(b'grpc-status')!r} {fields.get(b'grpc-message')!r}")

@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     found: list[Row] = []
     curves: list[Curve] = []
     failed = 0
-    known = {**FIGURES, "reloading": partial(reloading.figures, rounds=options.reloads)}
+    known: dict[str, Figures] = {**FIGURES, "reloading": partial(reloading.figures, rounds=options.reloads)}
     for name in options.only or FIGURES:
         try:
             for item in known[name](options.quick):
@@ -62,7 +62,9 @@ def main(arguments: Sequence[str]) -> int:
         print(f"written: {', '.join(map(str, files))}" if files else "no plot: it needs matplotlib")
     asked = [row for row in found if row.limit is not None]
     exceeded = sum(row.ratio > row.limit for row in asked if row.limit is not None)
-    print(f"{exceeded} of {len(asked)} figures above what is asked for; {time.monotonic() - since:.0f} seconds")
+    print(
+        f"{exceeded} of {len(asked)} figures above what is asked for; {time.monotonic() - since:.0f} seconds"
+    )
     return 1 if failed else 0
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from statistics import median
@@ -50,36 +50,25 @@ class _Round:
 
 def figures(quick: bool) -> Iterator[Row]:
     """Two workers beside one."""
-    calls, rounds = (100, 3) if quick else (600, 7)
-    found: dict[int, list[_Round]] = {1: [], 2: []}
+    calls, rounds = (100, 3) if quick else (400, 7)
+    ones: list[_Round] = []
+    twos: list[_Round] = []
     with fleet(workers=1) as one, fleet(workers=2) as two:
         for _ in range(rounds):
-            for count, each in ((1, one), (2, two)):
-                found[count].append(_round(each, calls))
-    one_, two_ = found[1], found[2]
-    names = "2 workers (reference: 1 worker)"
-    yield Row(
-        f"FindCommit, {CONNECTIONS} connections, {names}: worker time a call",
-        *(1e6 / median(each.capacity for each in rounds_) for rounds_ in (two_, one_)), "µs", _ASKED,
-    )  # fmt: skip
-    for what, name in (("capacity", "capacity"), ("rate", "plain rate, cores shared with the client")):
-        yield Row(
-            f"{names}: {name}",
-            *(median(getattr(each, what) for each in rounds_) for rounds_ in (two_, one_)), "/s",
-        )  # fmt: skip
-    yield Row(
-        f"{names}: of a call, client's time",
-        *(median(each.client for each in rounds_) * 1e6 for rounds_ in (two_, one_)), "µs",
-    )  # fmt: skip
-    yield Row(
-        f"{names}: cores idle meanwhile",
-        *(median(each.idle for each in rounds_) * 100 for rounds_ in (two_, one_)), "%",
-    )  # fmt: skip
-    spreads = [sorted(each.spread) for each in two_]
-    yield Row(
-        f"{CONNECTIONS} connections, 2 workers: most of one (reference: half)",
-        median(spread[-1] for spread in spreads), CONNECTIONS / 2, "",
-    )  # fmt: skip
+            ones.append(_round(one, calls))
+            twos.append(_round(two, calls))
+
+    def both(unit: Callable[[_Round], float]) -> tuple[float, float]:
+        return median(map(unit, twos)), median(map(unit, ones))
+
+    name = f"FindCommit, {CONNECTIONS} connections, 2 workers (1 worker)"
+    yield Row(f"{name}: capacity, time a call", *both(lambda each: 1e6 / each.capacity), "µs", _ASKED)
+    yield Row("  capacity, calls a second of CPU", *both(lambda each: each.capacity), "/s")
+    yield Row("  plain rate, cores shared with the client", *both(lambda each: each.rate), "/s")
+    yield Row("  client's time a call", *both(lambda each: each.client * 1e6), "µs")
+    yield Row("  cores idle meanwhile", *both(lambda each: each.idle * 100), "%")
+    most = median(max(each.spread) for each in twos)
+    yield Row("  connections of the worker that has most (half)", most, CONNECTIONS / 2, "")
 
 
 def _round(measured: Fleet, calls: int) -> _Round:
@@ -103,7 +92,7 @@ def _round(measured: Fleet, calls: int) -> _Round:
         capacity=sum(served[pid] / (spent[pid] * overhead) for pid in pids if spent[pid] and served[pid]),
         rate=total / load.seconds,
         client=load.client / total,
-        idle=idle / load.seconds / psutil.cpu_count(),
+        idle=idle / load.seconds / len(psutil.cpu_times(percpu=True)),
         spread=spread,
     )
 

@@ -7,7 +7,8 @@ offers are multiples of it.
 
 Goodput is work: the processor time that successful calls would have taken by themselves, a second. So a heavy
 call counts as much as many light ones, and a daemon that answers nothing but the light ones is not a good
-one. The numbers of both have rows, too. The best goodput is that of the best offer of the same run.
+one. The numbers of both have rows, too. The best goodput is that of the best offer of the same run. It
+may be more than a core has: light calls that come together cost less each than those they were weighed by.
 
 Users are patient for some seconds, then they hang up. Back to normal is when no call of the overload is under
 way any more and the light ones of the time after it have what they had before: 95 % of those of each quarter

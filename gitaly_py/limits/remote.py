@@ -18,22 +18,45 @@ class DeskLost(Exception):
     """The process that holds the limiters is gone."""
 
 
+class _Answers:
+    """What one caller is told, in order. Much smaller than an asyncio.Queue, and callers may be many."""
+
+    __slots__ = ("_arrived", "_waiter")
+
+    def __init__(self) -> None:
+        self._arrived: list[Answer | None] = []
+        self._waiter: asyncio.Future[None] | None = None
+
+    def put(self, answer: Answer | None) -> None:
+        """Takes an answer; None: there will be no other."""
+        self._arrived.append(answer)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def next(self) -> Answer | None:
+        """The next one, as soon as it is there."""
+        if not self._arrived:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        return self._arrived.pop(0)
+
+
 class RemoteDesk:
     """The way to the limiters of another process. send: takes a message there."""
 
     def __init__(self, send: Callable[[Request], None]) -> None:
         self.send = send
         self._numbers = itertools.count(1)
-        self._waiting: dict[int, asyncio.Queue[Answer | None]] = {}
+        self._waiting: dict[int, _Answers] = {}
 
     def limiter(self, name: str, monitor: Monitor) -> RemoteLimiter:
         """The limiter of that name."""
         return RemoteLimiter(self, name, monitor)
 
-    def line_up(self, limiter: str, key: str) -> tuple[int, asyncio.Queue[Answer | None]]:
+    def line_up(self, limiter: str, key: str) -> tuple[int, _Answers]:
         """Asks for a slot: the caller's number, and where its answers arrive."""
         number = next(self._numbers)
-        answers = self._waiting[number] = asyncio.Queue()
+        answers = self._waiting[number] = _Answers()
         self.send(Acquire(number, limiter, key))
         return number, answers
 
@@ -45,12 +68,12 @@ class RemoteDesk:
         """Takes a message of the other process."""
         waiting = self._waiting.get(answer.number)
         if waiting is not None:
-            waiting.put_nowait(answer)
+            waiting.put(answer)
 
     def close(self) -> None:
         """The other process is gone: those who wait get DeskLost."""
         for waiting in self._waiting.values():
-            waiting.put_nowait(None)
+            waiting.put(None)
 
 
 class RemoteLimiter:
@@ -67,11 +90,11 @@ class RemoteLimiter:
         began = asyncio.get_running_loop().time()
         queued = False
         try:
-            answer = await answers.get()
+            answer = await answers.next()
             if isinstance(answer, Queued):
                 self._monitor.queued(key, answer.waiting)
                 queued = True
-                answer = await answers.get()
+                answer = await answers.next()
         except asyncio.CancelledError:
             self._desk.send(Leave(number))
             seconds = asyncio.get_running_loop().time() - began

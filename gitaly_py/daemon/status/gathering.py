@@ -34,8 +34,9 @@ class Status:
 
     async def watch(self, config: Config) -> None:
         """Shows the storages of a configuration from here on."""
-        await self._storages.close()
+        former = self._storages
         self._storages = StorageWatch({storage.name: storage.path for storage in config.storage})
+        await former.close()
 
     async def close(self) -> None:
         """Ends looking at storages."""

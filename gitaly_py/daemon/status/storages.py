@@ -32,12 +32,14 @@ class StorageWatch:
         if looking:
             await asyncio.wait(looking.values(), timeout=self._patience)
         return [
-            task.result() if task.done() else StorageState(name, self._paths[name], None, None, False, False)
+            task.result()
+            if task.done() and not task.cancelled()
+            else StorageState(name, self._paths[name], None, None, False, False)
             for name, task in looking.items()
         ]
 
     async def close(self) -> None:
-        """Waits for no disk any longer."""
+        """Waits for no disk any longer; whoever does is shown storages that can't be read."""
         await end_all(self._tasks)
 
     def _look_at(self, name: str, path: str) -> asyncio.Task[StorageState]:

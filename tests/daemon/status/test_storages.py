@@ -59,6 +59,23 @@ async def test_a_disk_that_hangs_holds_up_one_thread_and_no_page(tmp_path: Path)
     await watch.close()
 
 
+async def test_whoever_looks_while_the_watch_ends_is_answered_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / NAME)
+    watch = StorageWatch({"default": str(tmp_path)}, patience=30)
+    looking = asyncio.ensure_future(watch.look())
+    await asyncio.sleep(0)
+    try:
+        await watch.close()
+        async with asyncio.timeout(10):
+            (state,) = await looking
+    finally:
+        writer = os.open(tmp_path / NAME, os.O_RDWR | os.O_NONBLOCK)
+        os.unlink(tmp_path / NAME)
+        os.close(writer)
+
+    assert (state.name, state.readable, state.used) == ("default", False, None)
+
+
 async def eventually_readable(watch: StorageWatch) -> None:
     """Waits until the storage that hung is shown again."""
     async with asyncio.timeout(30):

@@ -15,7 +15,7 @@ from gitaly_py.limits.errors import LimitReached
 from gitaly_py.limits.limiter import Limiter, Slot
 from gitaly_py.limits.monitor import Monitor
 from gitaly_py.limits.state import LimiterState
-from gitaly_py.telemetry.tasks import spawn
+from gitaly_py.telemetry.begun import begin
 
 
 class Acquire(NamedTuple):
@@ -33,7 +33,7 @@ class Leave(NamedTuple):
 
 
 class Queued(NamedTuple):
-    """A caller has to wait. waiting: callers in line, this one among them."""
+    """A caller has to wait; not sent if it need not. waiting: callers in line, this one among them."""
 
     number: int
     waiting: int
@@ -75,6 +75,7 @@ class _Caller:
     def __init__(self, number: int, answer: Callable[[Answer], None]) -> None:
         self.number = number
         self.answer = answer
+        self.place = 0
         self.slot: Slot | None = None
         self.task: asyncio.Task[None] | None = None
         self.gone = False
@@ -96,8 +97,7 @@ class _Reporting(Monitor):
 
     def queued(self, key: str, waiting: int) -> None:
         """See Monitor."""
-        caller = _caller.get()
-        caller.answer(Queued(caller.number, waiting))
+        _caller.get().place = waiting
 
     def entered(self, running: int, seconds: float) -> None:
         """See Monitor."""
@@ -149,8 +149,13 @@ class Desk:
         return self._limiters.get(name, self._unlimited)
 
     def begin(self, caller: _Caller, limiter: str, key: str) -> None:
-        """Lets a caller line up."""
-        caller.task = spawn(self._admit(caller, limiter, key), name="limited caller", owner=self._tasks)
+        """Lets a caller line up; most get their slot before this returns."""
+        task = begin(self._admit(caller, limiter, key), asyncio.get_running_loop())
+        if task is not None:
+            caller.task = task
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            caller.answer(Queued(caller.number, caller.place))
 
     async def _admit(self, caller: _Caller, limiter: str, key: str) -> None:
         _caller.set(caller)

@@ -95,6 +95,9 @@ class RemoteLimiter:
                 self._monitor.queued(key, answer.waiting)
                 queued = True
                 answer = await answers.next()
+            elif isinstance(answer, Entered):
+                self._monitor.queued(key, 1)
+                queued = True
         except asyncio.CancelledError:
             self._desk.send(Leave(number))
             seconds = asyncio.get_running_loop().time() - began

@@ -36,18 +36,17 @@ class Link:
         self._loop = asyncio.get_running_loop()
         self._incoming = bytearray()
         self._outgoing = bytearray()
-        self._is_flushing = False
+        self._is_waiting = False
         self._open = True
         self._loop.add_reader(sock.fileno(), self._readable)
 
     def send(self, message: object) -> None:
-        """Sends a message with all others of this turn; to an end that is gone it is lost."""
+        """Sends a message, at once if the other end takes it; to an end that is gone it is lost."""
         if not self._open:
             return
         self._outgoing += _packed(message)
-        if not self._is_flushing:
-            self._is_flushing = True
-            self._loop.call_soon(self._flush)
+        if not self._is_waiting:
+            self._flush()
 
     def drop(self) -> None:
         """The other end is gone: takes what it has sent before, and closes."""
@@ -68,16 +67,18 @@ class Link:
     def _flush(self) -> None:
         if not self._open:
             return
-        self._loop.remove_writer(self._sock.fileno())
+        if self._is_waiting:
+            self._loop.remove_writer(self._sock.fileno())
         try:
             while self._outgoing:
                 del self._outgoing[: self._sock.send(self._outgoing)]
         except BlockingIOError:
+            self._is_waiting = True
             self._loop.add_writer(self._sock.fileno(), self._flush)
             return
         except OSError:
             self._outgoing.clear()
-        self._is_flushing = False
+        self._is_waiting = False
 
     def _readable(self) -> bool:
         """Takes what has come; whether there was anything."""

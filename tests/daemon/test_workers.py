@@ -25,7 +25,7 @@ from gitaly_py.pb.smarthttp_pb2_grpc import SmartHTTPServiceStub
 from gitaly_py.pb.ssh_pb2 import SSHUploadPackRequest
 from gitaly_py.pb.ssh_pb2_grpc import SSHServiceStub
 from tests.daemon.conftest import NewDaemon
-from tests.support.daemon import Daemon
+from tests.support.daemon import Daemon, lives
 from tests.support.fixtures import repository_in
 from tests.support.metrics import Metrics, free_port, metrics_when, scrape
 from tests.support.plain_git import incoming
@@ -259,10 +259,6 @@ async def test_all_ends_with_a_killed_supervisor(new_daemon: NewDaemon, tmp_path
         assert time.monotonic() - since < 15
         with pytest.raises(grpc.aio.AioRpcError):
             await call.read()
-
-
-def lives(process: psutil.Process) -> bool:
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
 
 
 async def test_no_worker_serves_what_another_has_removed(new_daemon: NewDaemon) -> None:

@@ -17,7 +17,7 @@ from grpc import StatusCode
 from gitaly_py.pb.shared_pb2 import Repository
 from gitaly_py.rpc.credentials import bearer
 from gitaly_py.rpc.methods import Method, all_methods
-from tests.support.daemon import Daemon
+from tests.support.daemon import Daemon, lives
 from tests.support.fixtures import repository_in
 from tests.support.requests import CREATING, REQUESTS, begin, present, send, valid_request
 from tests.support.status import refused
@@ -183,9 +183,7 @@ async def stalling(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Asy
 
 async def all_ended(processes: list[psutil.Process], seconds: float) -> bool:
     for _ in range(int(seconds / 0.05)):
-        if not any(
-            process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes
-        ):
+        if not any(map(lives, processes)):
             return True
         await asyncio.sleep(0.05)
     return False

@@ -152,12 +152,14 @@ format = "json"
         """The processes that the daemon started for calls and that still run."""
         with contextlib.suppress(psutil.NoSuchProcess):
             running = psutil.Process(self.pid).children(recursive=True)
-            return [child for child in running if _lives(child) and not _is_worker(child)]
+            return [child for child in running if lives(child) and not _is_worker(child)]
         return []
 
     def log_entries(self) -> Iterator[dict[str, Any]]:
         """The entries of the daemon's JSON log so far."""
-        for line in self.log.read_text().splitlines():
+        # What is behind the last newline is being written.
+        whole, _, _ = self.log.read_text().rpartition("\n")
+        for line in whole.split("\n"):
             if line.startswith("{"):
                 yield json.loads(line)
 
@@ -204,9 +206,10 @@ format = "json"
             raise
 
 
-def _lives(process: psutil.Process) -> bool:
+def lives(process: psutil.Process) -> bool:
+    """Whether a process has not ended."""
     with contextlib.suppress(psutil.NoSuchProcess):
-        return bool(process.status() != psutil.STATUS_ZOMBIE)
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     return False
 
 

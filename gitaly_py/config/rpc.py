@@ -12,7 +12,8 @@ DEFAULT_ENGINE = "native"
 class Rpc(Section):
     """`[rpc]`. Every rate and size is of one connection.
 
-    grpcio heeds `max_message_size` and `preface_timeout`; it has fixed numbers of its own for the rest.
+    grpcio heeds `max_message_size`, `preface_timeout`, `keepalive_min_interval` and `max_ping_strikes`;
+    for the rest it has numbers of its own.
     """
 
     engine: str = setting(DEFAULT_ENGINE, "What speaks gRPC: `native` or `grpcio`.")

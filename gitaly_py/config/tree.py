@@ -83,7 +83,7 @@ class Config(Section):
     rpc: Rpc = table(
         Rpc,
         "What speaks gRPC, and what one connection may cost. Not known to Gitaly. grpcio heeds "
-        "`max_message_size` and `preface_timeout` only.",
+        "`max_message_size`, `preface_timeout`, `keepalive_min_interval` and `max_ping_strikes` only.",
     )
 
     _unknown_keys: tuple[UnknownKey, ...] = PrivateAttr(())

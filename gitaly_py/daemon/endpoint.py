@@ -41,7 +41,13 @@ class Endpoint:
         if rpc.engine == "native":
             serve = self._engine = NativeEngine(frame, connections, native_settings(rpc))
         else:
-            self._engine = GrpcioEngine(frame, f"unix:{engine_socket}", max_message=rpc.max_message_size)
+            self._engine = GrpcioEngine(
+                frame,
+                f"unix:{engine_socket}",
+                max_message=rpc.max_message_size,
+                ping_interval=rpc.keepalive_min_interval.seconds,
+                ping_strikes=rpc.max_ping_strikes,
+            )
             serve = RelayEngine(str(engine_socket), connections)
         self._door = FrontDoor(
             serve,

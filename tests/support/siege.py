@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import grpc.aio
-import psutil
 
 from gitaly_py.pb.commit_pb2 import FindCommitRequest
 from gitaly_py.pb.commit_pb2_grpc import CommitServiceStub
@@ -56,7 +55,7 @@ class Siege:
         self.served = served
         self.repo = repo
         self.oid = oid
-        self.process = psutil.Process(served.daemon.pid)
+        self.process = served.daemon.worker
 
     @contextlib.asynccontextmanager
     async def lifted(self, kind: str) -> AsyncIterator[Others]:

@@ -29,8 +29,6 @@ OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.keepalive_time_ms", 300_000),
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
-    ("grpc.http2.max_ping_strikes", 2),
     ("grpc.so_reuseport", 0),
     # Beyond a thousand calls that wait for their handler the library turns others away at random, whoever's
     # they are; one client that floods us would be enough.
@@ -38,6 +36,9 @@ OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.server.max_pending_requests_hard_limit", 2**20),
 )
 """daemon.md 2.2."""
+
+PING_INTERVAL: float = 10.0
+PING_STRIKES = 2
 
 MethodHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
@@ -47,13 +48,28 @@ _PASSING_SECONDS = 0.01
 
 
 class GrpcioEngine:
-    """Serves a frame with grpc.aio on `address` (a `unix:` target in a private folder)."""
+    """Serves a frame with grpc.aio on `address` (a `unix:` target in a private folder).
+
+    max_message: bytes of a request. ping_interval: seconds that must lie between two pings of a client;
+    ping_strikes: how many may come earlier, 0 is no limit.
+    """
 
     def __init__(
-        self, frame: Frame[Any, Any], address: str, *, max_message: int = MAX_RECEIVED_MESSAGE
+        self,
+        frame: Frame[Any, Any],
+        address: str,
+        *,
+        max_message: int = MAX_RECEIVED_MESSAGE,
+        ping_interval: float = PING_INTERVAL,
+        ping_strikes: int = PING_STRIKES,
     ) -> None:
-        received = ("grpc.max_receive_message_length", max_message)
-        self._server = grpc.aio.server(options=(*OPTIONS, received))
+        options = (
+            ("grpc.max_receive_message_length", max_message),
+            # What the library calls MIN_RECV_PING_INTERVAL_WITHOUT_DATA has no "recv" in its name here.
+            ("grpc.http2.min_ping_interval_without_data_ms", round(ping_interval * 1000)),
+            ("grpc.http2.max_ping_strikes", ping_strikes),
+        )
+        self._server = grpc.aio.server(options=(*OPTIONS, *options))
         self._serving: set[asyncio.Task[Any]] = set()
         self._server.add_generic_rpc_handlers((_Handlers(frame, self._serving),))
         self._server.add_insecure_port(address)

@@ -114,12 +114,6 @@ def figures(families: Iterable[Metric]) -> Figures:
     )
 
 
-def running_calls(families: Iterable[Metric]) -> int:
-    """Calls that have begun and not ended."""
-    samples = _by_name(families)
-    return max(_total(samples, "grpc_server_started_total") - _total(samples, "grpc_server_handled_total"), 0)
-
-
 def percentile(buckets: Buckets, share: float) -> float | None:
     """The seconds within which `share` (0 to 1) of the calls ended, None without calls.
 
@@ -175,12 +169,6 @@ def overall(rpcs: Iterable[RpcFigures]) -> RpcFigures:
         codes.update(rpc.codes)
         counts.update({bound: int(count) for bound, count in rpc.buckets})
     return RpcFigures("", started, codes, seconds, sorted(counts.items()))
-
-
-def label_of(families: Iterable[Metric], name: str, label: str) -> str:
-    """A label of the first sample called `name`, empty without one."""
-    found = (sample for family in families for sample in family.samples if sample.name == name)
-    return next((sample.labels.get(label, "") for sample in found), "")
 
 
 def _by_name(families: Iterable[Metric]) -> dict[str, list[Sample]]:

@@ -15,13 +15,13 @@ from typing import Any, Final
 
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # see daemon.run
 
-import psutil
 import structlog
 import uvloop
 
 from gitaly_py.daemon import parts
 from gitaly_py.daemon.board import Board
 from gitaly_py.daemon.listening import inherited
+from gitaly_py.daemon.memory import resident_bytes
 from gitaly_py.daemon.worker import Worker
 from gitaly_py.daemon.workers.link import Link, LinkBroken, receive_first
 from gitaly_py.daemon.workers.messages import (
@@ -83,7 +83,6 @@ class _Serving:
         self._force = asyncio.Event()
         self._finish: asyncio.Queue[Drain | Finish] = asyncio.Queue()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._process = psutil.Process()
         self._worker: Worker
         self._link: Link
         self._loop: asyncio.AbstractEventLoop
@@ -150,7 +149,7 @@ class _Serving:
             families=collected(zeros=everything),
             connections=self._worker.connections,
             calls=metrics.running_calls(),
-            rss_bytes=self._process.memory_info().rss,
+            rss_bytes=resident_bytes(),
             limiters=self._worker.limiters(),
             slow_calls=SLOW_CALLS.slowest(),
             git_version=self._worker.git_version,

@@ -53,7 +53,7 @@ class WorkerProcess:
         self._link: link.Link
 
     def start(self, desk: Desk, ledger: Ledger) -> None:
-        """Starts the process; `instruct` is to follow. Raises OSError."""
+        """Starts the process; `instruct` is to follow in the same turn. Raises OSError."""
         ours, theirs = link.pair()
         with theirs:
             line = [sys.executable, "-m", MODULE[0], str(theirs.fileno())]
@@ -150,9 +150,8 @@ class WorkerProcess:
             return
         self._loop.remove_reader(self._pidfd)
         os.close(self._pidfd)
-        if hasattr(self, "_link"):
-            # Its last words may still be on their way.
-            self._link.drop()
+        # Its last words may still be on their way.
+        self._link.drop()
         self.state = "ended"
         self._visitor.close()
         self._reader.close()

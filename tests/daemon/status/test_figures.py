@@ -12,7 +12,7 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.parser import text_string_to_metric_families
 
-from gitaly_py.daemon.status.figures import Buckets, figures, label_of, percentile, running_calls
+from gitaly_py.daemon.status.figures import Buckets, figures, percentile
 
 RPC = ("grpc_type", "grpc_service", "grpc_method")
 FIND = ("unary", "gitaly.CommitService", "FindCommit")
@@ -99,7 +99,6 @@ def test_all_rpcs_add_up() -> None:
     assert (found.started, found.handled, found.errors, found.in_flight) == (52, 50, 3, 2)
     assert found.buckets == [(0.5, 48), (math.inf, 50)]
     assert found.mean == pytest.approx(24 / 50)
-    assert running_calls(rpcs()) == 2
 
 
 def test_times_may_be_switched_off() -> None:
@@ -154,14 +153,6 @@ def test_what_was_scraped_as_text_gives_the_same_figures() -> None:
     text = generate_latest(registry).decode()
 
     assert figures(text_string_to_metric_families(text)) == figures(rpcs())
-
-
-def test_a_label_is_read_from_the_first_sample() -> None:
-    build = GaugeMetricFamily("gitlab_build_info", "", labels=("git_version",))
-    build.add_metric(("2.47.1",), 1)
-
-    assert label_of([*rpcs(), build], "gitlab_build_info", "git_version") == "2.47.1"
-    assert label_of(rpcs(), "gitlab_build_info", "git_version") == ""
 
 
 def test_buckets_are_cumulative_and_ascending() -> None:

@@ -21,7 +21,7 @@ import psutil
 
 StubT = TypeVar("StubT")
 
-START_SECONDS = 30
+START_SECONDS = 90
 STOP_SECONDS = 30
 
 
@@ -105,6 +105,8 @@ format = "json"
         deadline = time.monotonic() + START_SECONDS
         while self._starts() <= before:
             if self._process.poll() is not None or time.monotonic() > deadline:
+                self._process.kill()
+                self._process.wait()
                 raise AssertionError(f"the daemon did not start:\n{self.log.read_text()}")
             time.sleep(0.02)
         shutil.rmtree(self.root / "gone", ignore_errors=True)

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from gitaly_py.git.wire.diff.entries import NOTHING, Entry, parse_entry
+from gitaly_py.git.wire.diff.entries import NOTHING, Entry, parse_entries
 from gitaly_py.git.wire.diff.limits import Limits, Tally, Verdict
 from gitaly_py.git.wire.diff.patch import Patch
 from gitaly_py.git.wire.errors import MalformedDiff
@@ -209,36 +209,36 @@ class DiffParser:
     def finish(self) -> Iterator[FileDiff]:
         """The files that are left when git has ended. Raises MalformedDiff."""
         if self._patches is None:
-            if self._rest:
-                self._raw.append(self._rest)
+            self._keep(self._rest)
             self._patches = self._begin()
         yield from self._patches.finish()
 
     def _take_raw(self, data: bytes) -> bytes:
         """Keeps raw lines; the bytes that belong to patches."""
         data = self._rest + data
-        end = data.find(b"\n\n")
-        if end < 0:
-            line = data.rfind(b"\n") + 1
-            # The last line end may be the first of two.
-            keep = max(0, line - 1)
-            self._rest = data[keep:]
-            if keep:
-                self._raw.append(data[:keep])
-            return b""
-        self._raw.append(data[:end])
-        self._patches = self._begin()
-        return data[end + 2 :]
+        end = 0 if data.startswith(b"\n") else data.find(b"\n\n") + 1
+        if end > 0 or data.startswith(b"\n"):
+            self._keep(data[:end])
+            self._rest = b""
+            self._patches = self._begin()
+            return data[end + 1 :]
+        # Not the last line: its end may be the first of two.
+        whole = data.rfind(b"\n", 0, max(0, len(data) - 1)) + 1
+        self._keep(data[:whole])
+        self._rest = data[whole:]
+        return b""
+
+    def _keep(self, lines: bytes) -> None:
+        if lines:
+            self._raw.append(lines)
 
     def _begin(self) -> PatchParser:
-        lines = sum(chunk.count(b"\n:") + chunk.startswith(b":") for chunk in self._raw)
+        lines = sum(chunk.count(b"\n") for chunk in self._raw)
         return PatchParser(
-            _entries(self._raw), self._limits, any_header=lines == 1, drop_unpatched=self._drop_unpatched
+            _entries(self._raw), self._limits, any_header=lines <= 1, drop_unpatched=self._drop_unpatched
         )
 
 
 def _entries(chunks: deque[bytes]) -> Iterator[Entry]:
     while chunks:
-        for line in chunks.popleft().split(b"\n"):
-            if line:
-                yield from parse_entry(line)
+        yield from parse_entries(chunks.popleft())

@@ -366,3 +366,25 @@ async def test_objects_in_a_quarantine_are_seen(daemon: Daemon, repo: Repo) -> N
     repo.message.git_alternate_object_directories.append("objects")
 
     assert await patches(daemon, repo, "left", new) == {b"f": b"@@ -1 +1 @@\n-1\n+2\n"}
+
+
+async def test_memory_does_not_grow_with_the_diff(daemon: Daemon, repo: Repo) -> None:
+    names = [b"%02d" % number for number in range(40)]
+    pair(repo, {}, {name: name + b"some line of a large text file\n" * 32_000 for name in names})
+    process = Path(f"/proc/{daemon.worker.pid}")
+    (process / "clear_refs").write_text("5")
+    before = _peak(process)
+    size = count = 0
+
+    async for message in daemon.stub(DiffServiceStub).CommitDiff(asked(repo)):
+        size += len(message.raw_patch_data)
+        count += message.end_of_patch
+
+    assert (count, size > 40_000_000) == (40, True)
+    assert _peak(process) - before < 20_000_000
+
+
+def _peak(process: Path) -> int:
+    """The most memory that a process had, in bytes."""
+    [line] = [line for line in (process / "status").read_text().splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) * 1024

@@ -7,6 +7,7 @@ WireError
 ├── MalformedPacket          a pkt-line that is none
 ├── MalformedObject          a raw tree that cannot be parsed
 ├── MalformedReply           cat-file said something unexpected
+├── MalformedDiff            git printed a diff that cannot be parsed
 ├── MalformedRequest         no request of protocol version 2
 └── MalformedNegotiation     a fetch request that cannot be counted
 """
@@ -42,6 +43,13 @@ class MalformedObject(WireError):
 
 class MalformedReply(WireError):
     """A reply of `git cat-file --batch-command` that is none of the known ones."""
+
+
+class MalformedDiff(WireError):
+    """Output of `git diff` that is neither a raw line nor a patch."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"parse failure: {reason}")
 
 
 class MalformedRequest(WireError):

@@ -7,7 +7,8 @@ WireError
 ├── MalformedPacket          a pkt-line that is none
 ├── MalformedObject          a raw tree that cannot be parsed
 ├── MalformedReply           cat-file said something unexpected
-├── MalformedDiff            output of a diff that cannot be parsed
+├── MalformedDiff            git printed a diff that cannot be parsed
+├── MalformedStats           git counted lines in a way that cannot be parsed
 ├── MalformedRequest         no request of protocol version 2
 └── MalformedNegotiation     a fetch request that cannot be counted
 """
@@ -15,6 +16,7 @@ WireError
 from __future__ import annotations
 
 from gitaly_py.git.errors import GitError
+from gitaly_py.git.wire.goquote import quote
 
 
 class WireError(GitError):
@@ -46,7 +48,17 @@ class MalformedReply(WireError):
 
 
 class MalformedDiff(WireError):
-    """Output of a diff command that does not follow its format."""
+    """Output of `git diff` that is neither a raw line nor a patch."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"parse failure: {reason}")
+
+
+class MalformedStats(WireError):
+    """A record of `git diff --numstat` that is none; the text is the API's."""
+
+    def __init__(self, record: bytes) -> None:
+        super().__init__(f"error parsing {quote(record)}")
 
 
 class MalformedRequest(WireError):

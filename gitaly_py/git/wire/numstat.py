@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from gitaly_py.git.wire.errors import MalformedDiff
-from gitaly_py.git.wire.goquote import quote
+from gitaly_py.git.wire.errors import MalformedStats
 
 _BINARY = b"-"
 
@@ -27,7 +26,7 @@ class NumStat:
         self._rest: list[bytes] = []
 
     def feed(self, fields: list[bytes]) -> Iterator[FileStats]:
-        """The files whose records end within these fields. Raises MalformedDiff."""
+        """The files whose records end within these fields. Raises MalformedStats."""
         left = iter(self._rest + fields if self._rest else fields)
         begun: list[bytes] = []
         try:
@@ -45,9 +44,9 @@ class NumStat:
         self._rest = begun
 
     def end(self) -> None:
-        """There are no more fields. Raises MalformedDiff when a record is incomplete."""
+        """There are no more fields. Raises MalformedStats when a record is incomplete."""
         if self._rest:
-            raise MalformedDiff(f"error parsing {quote(self._rest[0])}")
+            raise MalformedStats(self._rest[0])
 
 
 def _parts(field: bytes) -> tuple[int, int, bytes]:
@@ -55,7 +54,7 @@ def _parts(field: bytes) -> tuple[int, int, bytes]:
         added, removed, path = field.split(b"\t", 2)
         return _count(added), _count(removed), path
     except ValueError:
-        raise MalformedDiff(f"error parsing {quote(field)}") from None
+        raise MalformedStats(field) from None
 
 
 def _count(digits: bytes) -> int:

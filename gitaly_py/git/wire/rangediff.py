@@ -43,9 +43,9 @@ class RangeDiff:
                 self._comparison = pair.comparison
                 yield pair
             elif self._comparison != DIFFERENT:
-                raise MalformedDiff(f"parse failure: unexpected line {quote(line[:80])}")
+                raise MalformedDiff(f"unexpected line {quote(line[:80])}")
             elif len(line) < _INDENT:
-                raise MalformedDiff(f"parse failure: short line {quote(line)}")
+                raise MalformedDiff(f"short line {quote(line)}")
             else:
                 yield line[_INDENT:] + b"\n"
 

@@ -11,8 +11,11 @@ from gitaly_py.pb.diff_pb2 import GetPatchIDRequest, GetPatchIDResponse
 from gitaly_py.rpc.checks import some
 from gitaly_py.rpc.status import FailedPrecondition, during
 from gitaly_py.services.app import Call
-from gitaly_py.services.diff.comparing import diff
+from gitaly_py.services.attributes import head_attributes
+from gitaly_py.services.diff import commands
 from gitaly_py.services.diff.service import service
+
+_IDENTITY = Command(name="patch-id", flags=["--verbatim"])
 
 _NOWHERE = {"GIT_DIR": os.devnull}
 """Keeps git from finding a repository, whose object format would change the ids."""
@@ -45,19 +48,16 @@ async def _started(stack: AsyncExitStack, call: Call, request: GetPatchIDRequest
     flags: list[Flag] = ["--full-index"]
     if request.context_free:
         flags.append("-U0")
-    command = diff(flags, request.old_revision, request.new_revision)
+    diff = commands.diff(flags, request.old_revision, request.new_revision)
+    with during("spawning diff"):
+        git.check(diff)
+    config = await stack.enter_async_context(head_attributes(call))
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb"), os.fdopen(writing, "wb"):
-        with during("spawning diff"):
-            difference = git.start(call.repository.git, command, stdout=writing, stderr=Stderr.KEEP)
-            compared = await stack.enter_async_context(difference)
-        with during("spawning patch-id"):
-            identity = git.start(
-                None,
-                Command(name="patch-id", flags=["--verbatim"]),
-                stdin=reading,
-                stderr=Stderr.KEEP,
-                env=_NOWHERE,
-            )
-            identified = await stack.enter_async_context(identity)
+        compared = await stack.enter_async_context(
+            git.start(call.repository.git, diff, config=config, stdout=writing, stderr=Stderr.KEEP)
+        )
+        identified = await stack.enter_async_context(
+            git.start(None, _IDENTITY, stdin=reading, env=_NOWHERE, stderr=Stderr.KEEP)
+        )
     return compared, identified

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, aclosing
+from contextlib import aclosing, asynccontextmanager
 
 from grpc import StatusCode
 
 from gitaly_py.git.commands import Command, Flag
 from gitaly_py.git.errors import CommandFailed
-from gitaly_py.git.process import Process
+from gitaly_py.git.process import Process, Stderr
 from gitaly_py.git.wire.rangediff import Pair, RangeDiff
 from gitaly_py.pb.diff_pb2 import (
     RangeDiffRequest,
@@ -20,13 +20,10 @@ from gitaly_py.rpc.checks import FieldCheck
 from gitaly_py.rpc.packer import STREAM_BYTES
 from gitaly_py.rpc.status import InvalidArgument, during
 from gitaly_py.services.app import Call
-from gitaly_py.services.diff.comparing import comparing
+from gitaly_py.services.diff.messages import PATCH_BYTES
 from gitaly_py.services.diff.service import service
 
 Request = RawRangeDiffRequest | RangeDiffRequest
-
-_PATCH_BYTES = 5120
-"""The most of a patch that one message has."""
 
 _REQUIRED = {
     "range_pair": (("range1", "Range1"), ("range2", "Range2")),
@@ -106,9 +103,9 @@ class _PairMessages:
     def add(self, line: bytes) -> Iterator[RangeDiffResponse]:
         """A line of the pair's patch; the messages that it fills."""
         self._patch += line
-        while self._next is not None and len(self._patch) > _PATCH_BYTES:
-            self._next.patch_data = bytes(self._patch[:_PATCH_BYTES])
-            del self._patch[:_PATCH_BYTES]
+        while self._next is not None and len(self._patch) > PATCH_BYTES:
+            self._next.patch_data = bytes(self._patch[:PATCH_BYTES])
+            del self._patch[:PATCH_BYTES]
             yield self._next
             self._next = RangeDiffResponse()
 
@@ -122,11 +119,17 @@ class _PairMessages:
         self._patch.clear()
 
 
-def _compared(call: Call, request: Request, *flags: Flag) -> AbstractAsyncContextManager[Process]:
+@asynccontextmanager
+async def _compared(call: Call, request: Request, *flags: Flag) -> AsyncIterator[Process]:
+    git = call.app.git
     digits = call.repository.reader().format.hex_length
     command = Command(name="range-diff", flags=[*flags, f"--abbrev={digits}"], args=_arguments(request))
-    # git before 2.41 has no `--abbrev` here.
-    return comparing(call, command, config=[("core.abbrev", str(digits))])
+    with during("cmd"):
+        git.check(command)
+    # git before 2.41 heeds no `--abbrev` here.
+    config = [("core.abbrev", str(digits))]
+    async with git.start(call.repository.git, command, config=config, stderr=Stderr.KEEP) as process:
+        yield process
 
 
 def _arguments(request: Request) -> list[str]:

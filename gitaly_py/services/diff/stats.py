@@ -12,7 +12,7 @@ from gitaly_py.pb.diff_pb2 import DiffStats, DiffStatsRequest, DiffStatsResponse
 from gitaly_py.rpc.checks import some
 from gitaly_py.rpc.packer import CHUNK_BYTES, field_prefixes, varint
 from gitaly_py.services.app import Call
-from gitaly_py.services.diff.comparing import comparing, diff
+from gitaly_py.services.diff import commands
 from gitaly_py.services.diff.service import service
 
 _ENTRIES = 1000
@@ -32,11 +32,11 @@ _DELETIONS = varint(DiffStats.DELETIONS_FIELD_NUMBER << 3)
 )
 async def diff_stats(call: Call, request: DiffStatsRequest) -> AsyncIterator[DiffStatsResponse]:
     """The changed files, a thousand in a message."""
-    command = diff(["--numstat", "-z"], request.left_commit_id, request.right_commit_id)
+    command = commands.diff(["--numstat", "-z"], request.left_commit_id, request.right_commit_id)
     output = NumStat()
     pending: list[bytes] = []
     size = 0
-    async with comparing(call, command) as process:
+    async with commands.running(call, command) as process:
         async for fields in process.batches(b"\0"):
             for entry in map(_entry, output.feed(fields)):
                 if len(pending) == _ENTRIES or size + len(entry) >= CHUNK_BYTES:

@@ -8,6 +8,7 @@ WireError
 ├── MalformedObject          a raw tree that cannot be parsed
 ├── MalformedReply           cat-file said something unexpected
 ├── MalformedDiff            git printed a diff that cannot be parsed
+├── MalformedMerge           git merge-tree said something unexpected
 ├── MalformedStats           git counted lines in a way that cannot be parsed
 ├── MalformedRequest         no request of protocol version 2
 └── MalformedNegotiation     a fetch request that cannot be counted
@@ -52,6 +53,10 @@ class MalformedDiff(WireError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"parse failure: {reason}")
+
+
+class MalformedMerge(WireError):
+    """Output of `git merge-tree` that names no tree, or a conflict that is none."""
 
 
 class MalformedStats(WireError):

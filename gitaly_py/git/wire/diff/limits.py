@@ -84,7 +84,7 @@ class Tally:
         """Whether the patch of the current file will be left out, as far as it is known by now."""
         lines, size = self._lines + patch.lines, self._bytes + patch.bytes
         return (
-            self._is_beyond_safe(lines, size)
+            (patch.lines > 0 and self._is_beyond_safe(lines, size))
             or self._is_beyond(lines, size)
             or self._is_too_large(path, patch.size)
         )

@@ -190,8 +190,8 @@ async def test_a_long_patch_comes_in_pieces(daemon: Daemon, repo: Repo) -> None:
         return b"".join(b"%d %s\n" % (line, marks if line % 20 == 0 else b"") for line in range(number))
 
     base = repo.commit("base\n", {"file": b""}, ref="refs/heads/base")
-    repo.commit("long\n", {"file": content(2000, b"x")}, [base], ref="refs/heads/old")
-    repo.commit("long\n", {"file": content(2000, b"y")}, [base], ref="refs/heads/new")
+    repo.commit("long\n", {"file": content(5000, b"x")}, [base], ref="refs/heads/old")
+    repo.commit("long\n", {"file": content(5000, b"y")}, [base], ref="refs/heads/new")
 
     responses = await messages(daemon, repo, **PAIR)
 

@@ -10,8 +10,8 @@ from gitaly_py.git.process import PIPE, Git, Process, Stderr
 from gitaly_py.git.reading.errors import ObjectNotFound, ObjectUnreadable
 from gitaly_py.git.repository import GitRepository
 
-_WINDOW = 512
-"""Objects asked for at a time: both what is asked and what is answered must fit a pipe."""
+_WINDOW = 400
+"""Objects asked for at a time: two windows fit a pipe, and so do the answers to one."""
 
 
 class ObjectSizes:
@@ -22,19 +22,36 @@ class ObjectSizes:
         self._repository = repository
         self._stack = stack
         self._process: Process | None = None
+        self._buffer = b""
 
     async def of(self, oids: Sequence[bytes]) -> list[int]:
         """The size of each object, in bytes. Raises ObjectNotFound and ObjectUnreadable."""
         process = self._process = self._process or await self._start()
+        windows = [oids[start : start + _WINDOW] for start in range(0, len(oids), _WINDOW)]
+        following = iter(windows)
         sizes: list[int] = []
-        for start in range(0, len(oids), _WINDOW):
-            sizes += await _ask(process, oids[start : start + _WINDOW])
+        await _ask(process, next(following, ()))
+        for window in windows:
+            # One window ahead, so that git does not wait for us.
+            await _ask(process, next(following, ()))
+            sizes += _parsed(await self._answers(process, window))
         return sizes
 
     async def _start(self) -> Process:
         command = Command(name="cat-file", flags=["--batch-command=%(objectsize)", "--buffer"])
         process = self._git.start(self._repository, command, stdin=PIPE, stderr=Stderr.KEEP)
         return await self._stack.enter_async_context(process)
+
+    async def _answers(self, process: Process, oids: Sequence[bytes]) -> list[bytes]:
+        while self._buffer.count(b"\n") < len(oids):
+            piece = await process.read()
+            if not piece:
+                await process.wait()
+                reason = process.stderr.decode("utf-8", "replace").strip()
+                raise ObjectUnreadable(oids[0].decode("ascii"), reason or "git cat-file ended")
+            self._buffer += piece
+        *lines, self._buffer = self._buffer.split(b"\n", len(oids))
+        return lines
 
 
 @asynccontextmanager
@@ -44,20 +61,14 @@ async def object_sizes(git: Git, repository: GitRepository) -> AsyncIterator[Obj
         yield ObjectSizes(git, repository, stack)
 
 
-async def _ask(process: Process, oids: Sequence[bytes]) -> list[int]:
-    if process.stdin is not None:
+async def _ask(process: Process, oids: Sequence[bytes]) -> None:
+    if oids and process.stdin is not None:
         # Whoever reads the answers learns that git has gone, and why.
         with suppress(BrokenPipeError):
             await process.stdin.write(b"info " + b"\ninfo ".join(oids) + b"\nflush\n")
-    answer = b""
-    while answer.count(b"\n") < len(oids):
-        piece = await process.read()
-        if not piece:
-            await process.wait()
-            reason = process.stderr.decode("utf-8", "replace").strip()
-            raise ObjectUnreadable(oids[0].decode("ascii"), reason or "git cat-file ended")
-        answer += piece
-    lines = answer.split(b"\n")[:-1]
+
+
+def _parsed(lines: list[bytes]) -> list[int]:
     try:
         return list(map(int, lines))
     except ValueError:

@@ -21,8 +21,11 @@ _ENTRIES = 1000
 _ENTRY = field_prefixes(DiffStatsResponse.STATS_FIELD_NUMBER)
 _PATH = field_prefixes(DiffStats.PATH_FIELD_NUMBER)
 _OLD_PATH = field_prefixes(DiffStats.OLD_PATH_FIELD_NUMBER)
-_ADDITIONS = varint(DiffStats.ADDITIONS_FIELD_NUMBER << 3)
-_DELETIONS = varint(DiffStats.DELETIONS_FIELD_NUMBER << 3)
+_ADDITIONS_TAG = varint(DiffStats.ADDITIONS_FIELD_NUMBER << 3)
+_DELETIONS_TAG = varint(DiffStats.DELETIONS_FIELD_NUMBER << 3)
+_FEW = 1024
+_ADDITIONS = [DiffStats(additions=count).SerializeToString() for count in range(_FEW)]
+_DELETIONS = [DiffStats(deletions=count).SerializeToString() for count in range(_FEW)]
 
 
 @service.rpc(
@@ -53,11 +56,9 @@ async def diff_stats(call: Call, request: DiffStatsRequest) -> AsyncIterator[Dif
 def _entry(file: FileStats) -> bytes:
     """An encoded field of the response: making messages would take longer than what git does."""
     added, removed, path, old_path = file
-    encoded = _PATH(len(path)) + path + _lines(_ADDITIONS, added) + _lines(_DELETIONS, removed)
+    encoded = _PATH(len(path)) + path
+    encoded += _ADDITIONS[added] if added < _FEW else _ADDITIONS_TAG + varint(added)
+    encoded += _DELETIONS[removed] if removed < _FEW else _DELETIONS_TAG + varint(removed)
     if old_path:
         encoded += _OLD_PATH(len(old_path)) + old_path
     return _ENTRY(len(encoded)) + encoded
-
-
-def _lines(tag: bytes, count: int) -> bytes:
-    return tag + varint(count) if count else b""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from gitaly_py.git.wire.objects import SUBMODULE, ObjectFormat
@@ -28,16 +28,6 @@ _BLOB_ID = field_prefixes(RawChange.BLOB_ID_FIELD_NUMBER, 65)
 _SIZE = varint(RawChange.SIZE_FIELD_NUMBER << 3)
 
 
-class Changed(NamedTuple):
-    """A change without the size of its blob.
-
-    encoded: operation, modes and paths; oid: of the blob, empty for a submodule.
-    """
-
-    encoded: bytes
-    oid: bytes
-
-
 class ChangedBlobs:
     """Makes changes of what git prints."""
 
@@ -45,50 +35,90 @@ class ChangedBlobs:
         self._diff = RawDiff(object_format)
         self._kinds = _Kinds(object_format)
 
-    def changed(self, fields: list[bytes]) -> Iterator[Changed]:
+    def changed(self, fields: list[bytes]) -> list[Change]:
         """The changes that end within these fields. Raises MalformedDiff."""
         kinds, modes, status = self._kinds, MODES, self._kinds.status
+        changes: list[Change] = []
         for run in self._diff.feed(fields):
+            source = run.source
             for meta, path in zip(run.metas, run.paths, strict=True):
-                head, has_old, has_new, oid = kinds[meta[modes] + meta[status]]
-                if has_old:
-                    old_path = run.source or path
-                    head += _OLD_PATH(len(old_path)) + old_path
-                if has_new:
-                    head += _NEW_PATH(len(path)) + path
-                yield Changed(head, meta[oid])
+                between, oid, has_old, has_new = kinds[meta[modes] + meta[status]]
+                old_path = (source or path) if has_old else b""
+                changes.append((between, meta[oid], old_path, path if has_new else b""))
+        return changes
 
     def end(self) -> None:
         """git prints nothing more. Raises MalformedDiff when a record is incomplete."""
         self._diff.end()
 
 
-def entry(change: Changed, size: int) -> bytes:
-    """The change as an encoded field of the response. size: of the blob, in bytes."""
-    encoded, oid = change
-    if oid:
-        encoded += _BLOB_ID(len(oid)) + oid + _SIZE + varint(size)
-    return _ENTRY(len(encoded)) + encoded
+def blobs_of(changes: Iterable[Change]) -> list[bytes]:
+    """The ids of the blobs, whose sizes the changes tell."""
+    return [oid for _, oid, _, _ in changes if oid]
+
+
+def encoded(changes: Iterable[Change], sizes: Iterable[int]) -> bytes:
+    """The changes as fields of the response. sizes: of the blobs, in bytes."""
+    left = iter(sizes)
+    known = _Sizes()
+    parts: list[bytes] = []
+    for between, oid, old_path, new_path in changes:
+        size = known[next(left)] if oid else b""
+        before_old, before_new, before_oid = between[len(old_path), len(new_path), len(size)]
+        parts += (before_old, old_path, before_new, new_path, before_oid, oid, size)
+    return b"".join(parts)
+
+
+class _Sizes(dict[int, bytes]):
+    """Sizes as encoded fields."""
+
+    def __missing__(self, size: int) -> bytes:
+        field = self[size] = _SIZE + varint(size)
+        return field
+
+
+class Between(dict[tuple[int, int, int], tuple[bytes, bytes, bytes]]):
+    """What stands before the old path, the new path and the id in encoded changes of one kind.
+
+    Looked up by the lengths of both paths and of the encoded size; a path that is not sent has none.
+    head: operation and modes, encoded; digits: of the id, none for a submodule.
+    """
+
+    def __init__(self, head: bytes, digits: int) -> None:
+        self._head = head
+        self._digits = digits
+
+    def __missing__(self, lengths: tuple[int, int, int]) -> tuple[bytes, bytes, bytes]:
+        old, new, _ = lengths
+        before_old = self._head + (_OLD_PATH(old) if old else b"")
+        before_new = _NEW_PATH(new) if new else b""
+        before_oid = _BLOB_ID(self._digits) if self._digits else b""
+        whole = sum(map(len, (before_old, before_new, before_oid))) + sum(lengths) + self._digits
+        found = self[lengths] = (_ENTRY(whole) + before_old, before_new, before_oid)
+        return found
+
+
+Change = tuple[Between, bytes, bytes, bytes]
+"""What is common to its kind, the id of its blob (empty for a submodule), the old path and the new one."""
 
 
 class _Kind(NamedTuple):
     """What changes of the same modes and status share.
 
-    head: operation and modes, encoded; has_old, has_new: which paths are sent; oid: where the meta has the
-    id of the blob.
+    oid: where the meta has the id of the blob; has_old, has_new: which paths are sent.
     """
 
-    head: bytes
+    between: Between
+    oid: slice
     has_old: bool
     has_new: bool
-    oid: slice
 
 
 class _Kinds(dict[bytes, _Kind]):
     """The kinds seen so far, by modes and status as git prints them. status: where a meta has the latter."""
 
     def __init__(self, object_format: ObjectFormat) -> None:
-        digits = object_format.hex_length
+        self._digits = digits = object_format.hex_length
         old, new = MODES.stop + 1, MODES.stop + 1 + digits + 1
         self._old, self._new = slice(old, old + digits), slice(new, new + digits)
         self.status = slice(new + digits + 1, new + digits + 2)
@@ -99,10 +129,11 @@ class _Kinds(dict[bytes, _Kind]):
         operation = _OPERATIONS.get(status, RawChange.UNKNOWN)
         message = RawChange(operation=operation, old_mode=old_mode, new_mode=new_mode)
         side, mode = (self._new, new_mode) if new_mode else (self._old, old_mode)
-        self[key] = kind = _Kind(
-            message.SerializeToString(),
+        is_blob = mode != SUBMODULE
+        kind = self[key] = _Kind(
+            Between(message.SerializeToString(), self._digits if is_blob else 0),
+            side if is_blob else slice(0, 0),
             status != ord("A"),
             status != ord("D"),
-            slice(0, 0) if mode == SUBMODULE else side,
         )
         return kind

@@ -15,7 +15,7 @@ from gitaly_py.pb.repository_pb2 import GetRawChangesRequest
 from gitaly_py.rpc.packer import Encoded
 from gitaly_py.rpc.status import InvalidArgument
 from gitaly_py.services.app import Call
-from gitaly_py.services.repository.raw_change_records import ChangedBlobs, entry
+from gitaly_py.services.repository.raw_change_records import ChangedBlobs, blobs_of, encoded
 from gitaly_py.services.repository.service import service
 
 _FEW = 64
@@ -37,10 +37,8 @@ async def get_raw_changes(call: Call, request: GetRawChangesRequest) -> AsyncIte
         git.start(repository, _diff(reader, request), stderr=Stderr.KEEP) as process,
     ):
         async for fields in process.batches(b"\0"):
-            changes = list(output.changed(fields))
-            blobs = iter(await _sizes(reader, sizes, [change.oid for change in changes if change.oid]))
-            entries = [entry(change, next(blobs) if change.oid else 0) for change in changes]
-            yield Encoded(b"".join(entries))
+            changes = output.changed(fields)
+            yield Encoded(encoded(changes, await _sizes(reader, sizes, blobs_of(changes))))
         await process.check()
     output.end()
 

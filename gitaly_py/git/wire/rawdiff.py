@@ -26,20 +26,6 @@ _WINDOW = 256
 """Fields looked at in a row: an even number."""
 
 
-class Run(NamedTuple):
-    """Records in a row, as columns.
-
-    metas: modes, ids and status of each; paths: the (new) path of each. plain: these are records with one
-    parent and one path, in which everything has its place; else it is one record, whose old path is `source`
-    where it is a rename or copy.
-    """
-
-    metas: list[bytes]
-    paths: list[bytes]
-    plain: bool = True
-    source: bytes = b""
-
-
 class Change(NamedTuple):
     """A record's meta, parsed: against one parent, or against several of a merge.
 
@@ -51,6 +37,20 @@ class Change(NamedTuple):
     old_oids: tuple[bytes, ...]
     new_oid: bytes
     statuses: bytes
+
+
+class Run(NamedTuple):
+    """Records in a row, as columns.
+
+    metas: modes, ids and status of each; paths: the (new) path of each. change: None when these are plain
+    records, with one parent and one path, in which everything has its place. Else it is one record, whose
+    old path is `source` where it is a rename or copy.
+    """
+
+    metas: list[bytes]
+    paths: list[bytes]
+    change: Change | None = None
+    source: bytes = b""
 
 
 def parse_meta(meta: bytes) -> Change:
@@ -123,7 +123,7 @@ class RawDiff:
         size = 3 if has_source else 2
         if len(fields) < size:
             return None, 0
-        return Run([meta], [fields[size - 1]], False, fields[1] if has_source else b""), size
+        return Run([meta], [fields[size - 1]], change, fields[1] if has_source else b""), size
 
     def _without_header(self, field: bytes) -> bytes:
         """The meta in `field`, empty if that only says which commit or which trees follow."""

@@ -6,10 +6,11 @@ Diffs of 100,000 paths become messages with no more work than to cut and join wh
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from gitaly_py.git.wire.errors import MalformedDiff
 from gitaly_py.git.wire.objects import ObjectFormat
-from gitaly_py.git.wire.rawdiff import MODES, RawDiff, Run, parse_meta
+from gitaly_py.git.wire.rawdiff import MODES, Change, RawDiff, Run, parse_meta
 from gitaly_py.pb.diff_pb2 import ChangedPaths, FindChangedPathsResponse
 from gitaly_py.rpc.packer import Encoded, field_prefixes
 
@@ -29,6 +30,7 @@ _PATH = field_prefixes(ChangedPaths.PATH_FIELD_NUMBER)
 _OLD_PATH = field_prefixes(ChangedPaths.OLD_PATH_FIELD_NUMBER)
 _OLD_ID = field_prefixes(ChangedPaths.OLD_BLOB_ID_FIELD_NUMBER, 65)
 _NEW_ID = field_prefixes(ChangedPaths.NEW_BLOB_ID_FIELD_NUMBER, 65)
+_COMMIT_ID = field_prefixes(ChangedPaths.COMMIT_ID_FIELD_NUMBER, 65)
 
 
 class Encoder:
@@ -37,15 +39,16 @@ class Encoder:
     def __init__(self, object_format: ObjectFormat, *, with_commits: bool) -> None:
         self._diff = RawDiff(object_format)
         self._with_commits = with_commits
-        self._commit = b""
+        self._commit: bytes | None = None
         digits = object_format.hex_length
         old_at, new_at = MODES.stop + 1, MODES.stop + 1 + digits + 1
         self._old = slice(old_at, old_at + digits)
         self._new = slice(new_at, new_at + digits)
-        self._before_old = self._old_id = _OLD_ID(digits)
-        self._before_new = _NEW_ID(digits)
-        commit_field = len(self._commit_field("0" * digits)) if with_commits else 0
-        self._heads = _Kinds(commit_field + len(self._old_id) + len(self._before_new) + 2 * digits)
+        self._old_id, self._before_new = _OLD_ID(digits), _NEW_ID(digits)
+        self._commit_id = _COMMIT_ID(digits) if with_commits else b""
+        self._before_old = self._old_id
+        before_ids = len(self._commit_id) + (digits if with_commits else 0) + len(self._old_id)
+        self._heads = _Kinds(before_ids + len(self._before_new) + 2 * digits)
 
     def encoded(self, fields: list[bytes]) -> Iterator[Encoded]:
         """The paths that end within these fields, in pieces that fit a message. Raises MalformedDiff."""
@@ -54,10 +57,11 @@ class Encoder:
         for run in self._diff.feed(fields):
             if self._with_commits and self._diff.commit is not self._commit:
                 self._begin_commit(self._diff.commit)
-            if run.plain:
+            if run.change is None:
+                # However many a batch has, they fit a message.
                 self._add_plain(parts, run)
                 continue
-            for entry in self._entries(run):
+            for entry in self._entries(run, run.change):
                 parts.append(entry)
                 size += len(entry)
                 if size > _PIECE_BYTES:
@@ -78,15 +82,13 @@ class Encoder:
             parts += (head, path, before_old, meta[old], before_new, meta[new])
 
     def _begin_commit(self, commit: bytes) -> None:
+        if not commit:
+            raise MalformedDiff("no commit before its paths")
         self._commit = commit
-        self._before_old = self._commit_field(commit.decode("ascii")) + self._old_id
+        self._before_old = self._commit_id + commit + self._old_id
 
-    def _commit_field(self, commit: str) -> bytes:
-        return ChangedPaths(commit_id=commit).SerializeToString()
-
-    def _entries(self, run: Run) -> Iterator[bytes]:
+    def _entries(self, run: Run, change: Change) -> Iterator[bytes]:
         """The paths of a rename or a copy, or of a merge that is compared with all parents at once."""
-        change = parse_meta(run.metas[0])
         path, source = _PATH(len(run.paths[0])) + run.paths[0], b""
         if run.source:
             source = _OLD_PATH(len(run.source)) + run.source
@@ -126,6 +128,7 @@ class _Heads(dict[int, bytes]):
         return head
 
 
+@lru_cache(maxsize=256)
 def _kind(status: int, old_mode: int, new_mode: int) -> bytes:
     """The encoded status and modes."""
     if status not in _STATUSES:

@@ -17,11 +17,11 @@ from gitaly_py.services.app import Call
 from gitaly_py.services.diff.changed_path_records import Encoder
 from gitaly_py.services.diff.changed_path_requests import (
     check_form,
-    comparisons,
     flags,
     only_commits,
     requests_of,
 )
+from gitaly_py.services.diff.changed_path_revisions import comparisons
 from gitaly_py.services.diff.service import service
 
 
@@ -30,7 +30,7 @@ async def find_changed_paths(call: Call, request: FindChangedPathsRequest) -> As
     """The paths that differ, in the order of the comparisons asked for."""
     requests = requests_of(request)
     reader = call.repository.reader()
-    lines = await comparisons(reader, requests)
+    lines = await comparisons(call.app.git, reader, requests)
     with_commits = only_commits(requests)
     command = Command(name="diff-tree", flags=flags(request, with_commits=with_commits))
     if not requests:

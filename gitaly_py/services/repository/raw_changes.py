@@ -7,9 +7,9 @@ from contextlib import aclosing
 
 from gitaly_py.git.commands import Command
 from gitaly_py.git.process import Stderr
+from gitaly_py.git.reading.bulk import FEW, Bulk, bulk
 from gitaly_py.git.reading.errors import ObjectNotFound
 from gitaly_py.git.reading.interface import Reader
-from gitaly_py.git.reading.sizes import ObjectSizes, object_sizes
 from gitaly_py.git.wire.goquote import quote
 from gitaly_py.pb.repository_pb2 import GetRawChangesRequest
 from gitaly_py.rpc.packer import Encoded
@@ -17,9 +17,6 @@ from gitaly_py.rpc.status import InvalidArgument
 from gitaly_py.services.app import Call
 from gitaly_py.services.repository.raw_change_records import ChangedBlobs, blobs_of, encoded
 from gitaly_py.services.repository.service import service
-
-_FEW = 64
-"""Objects that are looked up faster than a process starts."""
 
 
 @service.rpc()
@@ -33,7 +30,7 @@ async def get_raw_changes(call: Call, request: GetRawChangesRequest) -> AsyncIte
         return
     output = ChangedBlobs(reader.format)
     async with (
-        object_sizes(git, repository) as sizes,
+        bulk(git, repository, "objectsize") as sizes,
         git.start(repository, _diff(reader, request), stderr=Stderr.KEEP) as process,
     ):
         async for fields in process.batches(b"\0"):
@@ -59,14 +56,15 @@ def _diff(reader: Reader, request: GetRawChangesRequest) -> Command:
     )
 
 
-async def _sizes(reader: Reader, sizes: ObjectSizes, oids: list[bytes]) -> list[int]:
-    if len(oids) > _FEW:
-        return await sizes.of(oids)
-    found: list[int] = []
+async def _sizes(reader: Reader, sizes: Bulk, oids: list[bytes]) -> list[int]:
+    if len(oids) > FEW:
+        return [_size(oid, size) for oid, size in zip(oids, await sizes.of(oids), strict=True)]
     async with aclosing(reader.info_each(oids)) as infos:
-        for oid in oids:
-            info = await anext(infos)
-            if info is None:
-                raise ObjectNotFound(oid.decode("ascii"))
-            found.append(info.size)
-    return found
+        found = [info async for info in infos]
+    return [_size(oid, info and info.size) for oid, info in zip(oids, found, strict=True)]
+
+
+def _size(oid: bytes, size: bytes | int | None) -> int:
+    if size is None:
+        raise ObjectNotFound(oid.decode("ascii"))
+    return int(size)

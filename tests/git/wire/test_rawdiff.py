@@ -66,7 +66,7 @@ def test_records_are_found_wherever_the_output_is_cut(
         size = data.draw(st.integers(1, len(fields)))
         for run in diff.feed(fields[:size]):
             assert len(run.metas) == len(run.paths)
-            assert run.plain or len(run.metas) == 1
+            assert run.change is None or [run.change] == [parse_meta(meta) for meta in run.metas]
             found += [
                 (diff.commit, parse_meta(meta), run.source, path)
                 for meta, path in zip(run.metas, run.paths, strict=True)
@@ -84,7 +84,7 @@ def test_long_runs_are_given_whole() -> None:
     runs = list(RawDiff(SHA1).feed(fields))
 
     assert [path for run in runs for path in run.paths] == [b"%d" % number for number in range(1000)]
-    assert all(run.plain for run in runs)
+    assert all(run.change is None for run in runs)
     assert len(runs) < 20
 
 

@@ -471,3 +471,23 @@ async def test_a_merge_of_many_parents_fits_messages(daemon: Daemon, repo: Repo)
     assert [each.old_blob_id for each in paths[:300]] == [repo.blob(b"%d" % number) for number in range(300)]
     assert len(messages) > 1
     assert all(len(message.SerializeToString()) <= 1_050_000 for message in messages)
+
+
+async def test_very_many_ids_are_looked_up_like_few(daemon: Daemon, any_format_repo: Repo) -> None:
+    repo = any_format_repo
+    history = repo.history(500)
+    tag = repo.tag("v1", history[0])
+    gone = "f" * repo.format.hex_length
+
+    paths = await changed(daemon, repo, *map(commit, [*history, tag]))
+
+    assert [path.commit_id for path in paths] == [*history, history[0]]
+    text = f'resolving commit: revision can not be found: "{gone}"'
+    async with refused(StatusCode.NOT_FOUND, text):
+        await changed(daemon, repo, *map(commit, [*history, gone, ""]))
+    tree = repo.git("rev-parse", f"{tag}^{{tree}}")
+    text = f'resolving commit parent: revision can not be found: "{tree}"'
+    async with refused(StatusCode.NOT_FOUND, text):
+        await changed(daemon, repo, *map(commit, history), commit(tag, tree), commit(gone))
+    async with refused(StatusCode.INVALID_ARGUMENT, "resolving commit: revision cannot be empty"):
+        await changed(daemon, repo, *map(commit, [*history, ""]))

@@ -10,8 +10,10 @@ from gitaly_py.rpc.service import Rpc, Service
 def registry() -> list[Service]:
     """Every service that has handlers; importing their modules registers them."""
     from gitaly_py.services import (  # noqa: PLC0415 - so that importing one service does not import all
+        analysis,
         blob,
         commit,
+        conflicts,
         diff,
         health,
         hook,
@@ -29,6 +31,8 @@ def registry() -> list[Service]:
         commit.service,
         blob.service,
         diff.service,
+        conflicts.service,
+        analysis.service,
         smarthttp.service,
         ssh.service,
         hook.service,

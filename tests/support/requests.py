@@ -13,8 +13,10 @@ from gitaly_py.rpc.methods import Method
 from gitaly_py.services import handlers
 
 ZERO = b"0" * 40
+EMPTY_TREE = b"4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
 REQUESTS: Mapping[str, Mapping[str, Any]] = {
+    "/gitaly.AnalysisService/CheckBlobsGenerated": {"blobs": [{"revision": b"main:file", "path": b"file"}]},
     "/gitaly.BlobService/GetBlob": {"oid": "main:file", "limit": -1},
     "/gitaly.BlobService/GetBlobs": {"revision_paths": [{"revision": "main", "path": b"file"}], "limit": -1},
     "/gitaly.CommitService/CommitIsAncestor": {"ancestor_id": "main", "child_id": "main"},
@@ -23,11 +25,17 @@ REQUESTS: Mapping[str, Mapping[str, Any]] = {
     "/gitaly.CommitService/GetTreeEntries": {"revision": b"main", "path": b".", "recursive": True},
     "/gitaly.CommitService/ListCommits": {"revisions": ["main"]},
     "/gitaly.CommitService/TreeEntry": {"revision": b"main", "path": b"file"},
+    "/gitaly.ConflictsService/ListConflictFiles": {"our_commit_oid": "main", "their_commit_oid": "main"},
     "/gitaly.DiffService/CommitDelta": {"left_commit_id": "main", "right_commit_id": "main"},
     "/gitaly.DiffService/CommitDiff": {"left_commit_id": "main", "right_commit_id": "main"},
     "/gitaly.DiffService/DiffBlobs": {"blob_pairs": [{"left_blob": b"main:file", "right_blob": ZERO}]},
+    "/gitaly.DiffService/DiffStats": {"left_commit_id": "main", "right_commit_id": "main"},
+    "/gitaly.DiffService/FindChangedPaths": {"requests": [{"commit_request": {"commit_revision": "main"}}]},
+    "/gitaly.DiffService/GetPatchID": {"old_revision": EMPTY_TREE, "new_revision": b"main"},
+    "/gitaly.DiffService/RangeDiff": {"revision_range": {"rev1": "main", "rev2": "main"}},
     "/gitaly.DiffService/RawDiff": {"left_commit_id": "main", "right_commit_id": "main"},
     "/gitaly.DiffService/RawPatch": {"left_commit_id": "main", "right_commit_id": "main"},
+    "/gitaly.DiffService/RawRangeDiff": {"revision_range": {"rev1": "main", "rev2": "main"}},
     "/gitaly.HookService/PackObjectsHookWithSidechannel": {"args": ["pack-objects", "--revs", "--stdout"]},
     "/gitaly.RefService/DeleteRefs": {"refs": [b"refs/heads/gone"]},
     "/gitaly.RefService/FindAllTags": {},
@@ -43,6 +51,7 @@ REQUESTS: Mapping[str, Mapping[str, Any]] = {
     "/gitaly.RepositoryService/CreateRepository": {},
     "/gitaly.RepositoryService/FindMergeBase": {"revisions": [b"main", b"main"]},
     "/gitaly.RepositoryService/GetArchive": {"commit_id": "main", "prefix": "p"},
+    "/gitaly.RepositoryService/GetRawChanges": {"from_revision": "main", "to_revision": "main"},
     "/gitaly.RepositoryService/HasLocalBranches": {},
     "/gitaly.RepositoryService/ObjectFormat": {},
     "/gitaly.RepositoryService/RemoveRepository": {},

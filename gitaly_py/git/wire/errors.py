@@ -8,6 +8,8 @@ WireError
 ├── MalformedObject          a raw tree that cannot be parsed
 ├── MalformedReply           cat-file said something unexpected
 ├── MalformedDiff            git printed a diff that cannot be parsed
+├── MalformedMerge           git merge-tree said something unexpected
+├── MalformedStats           git counted lines in a way that cannot be parsed
 ├── MalformedRequest         no request of protocol version 2
 └── MalformedNegotiation     a fetch request that cannot be counted
 """
@@ -15,6 +17,7 @@ WireError
 from __future__ import annotations
 
 from gitaly_py.git.errors import GitError
+from gitaly_py.git.wire.goquote import quote
 
 
 class WireError(GitError):
@@ -50,6 +53,17 @@ class MalformedDiff(WireError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"parse failure: {reason}")
+
+
+class MalformedMerge(WireError):
+    """Output of `git merge-tree` that names no tree, or a conflict that is none."""
+
+
+class MalformedStats(WireError):
+    """A record of `git diff --numstat` that is none; the text is the API's."""
+
+    def __init__(self, record: bytes) -> None:
+        super().__init__(f"error parsing {quote(record)}")
 
 
 class MalformedRequest(WireError):

@@ -123,7 +123,7 @@ class PipeReader(_Pipe):
         """
         rest = b""
         size = 0
-        self._widen()
+        self.widen()
         while chunk := await self.read(_BULK_READ_SIZE):
             *records, rest = (rest + chunk).split(separator)
             if records:
@@ -140,7 +140,7 @@ class PipeReader(_Pipe):
             for record in batch:
                 yield record
 
-    def _widen(self) -> None:
+    def widen(self) -> None:
         """Lets the pipe hold more, where the system grants it, so that a wait does not hold up git."""
         with suppress(PermissionError):
             fcntl.fcntl(self._fd, fcntl.F_SETPIPE_SZ, _BULK_PIPE_SIZE)

@@ -57,7 +57,14 @@ class CatFile:
         """False for what names nothing and would make git end, or its reply unreadable."""
         if not revision or is_relative_path(revision):
             return False
-        return self._end == b"\0" or not _LIKE_HEADER.fullmatch(revision.partition(b"\n")[0])
+        if self._end == b"\0" or b" " not in revision:
+            return True
+        return not _LIKE_HEADER.fullmatch(revision.partition(b"\n")[0])
+
+    def expect_much(self) -> None:
+        """Lets git read ahead of who takes the replies."""
+        if self._process.stdout is not None:
+            self._process.stdout.widen()
 
     async def send(self, request: Callable[[bytes], bytes], revisions: Sequence[bytes]) -> None:
         """Asks for info or contents of revisions that can be asked; WINDOW bytes at most."""
@@ -96,6 +103,65 @@ class CatFile:
         self._outstanding -= 1
         self._effort.add("read_object", monotonic() - began)
         return GitObject(info.oid, info.type, data)
+
+    async def infos(self, revisions: Sequence[bytes]) -> list[ObjectInfo | None]:
+        """The replies to `info` of a group of revisions; None for those that could not be asked."""
+        began = monotonic()
+        found: list[ObjectInfo | None] = []
+        at_once = 0
+        for revision in revisions:
+            if not self.can_ask(revision):
+                found.append(None)
+                continue
+            ready = self._ready_info()
+            at_once += ready is not None
+            found.append(ready or await self.info(revision))
+        _LOOKUPS["info"].inc(at_once)
+        self._effort.add("read_info", monotonic() - began, at_once)
+        return found
+
+    async def all_contents(self, revisions: Sequence[bytes]) -> list[GitObject | None]:
+        """The replies to `contents` of a group of revisions; None for those that could not be asked."""
+        began = monotonic()
+        found: list[GitObject | None] = []
+        at_once: list[str] = []
+        for revision in revisions:
+            if not self.can_ask(revision):
+                found.append(None)
+                continue
+            ready = self._ready_object()
+            if ready is not None:
+                at_once.append(ready.type)
+            found.append(ready or await self.contents(revision))
+        for kind in set(at_once):
+            _LOOKUPS[kind].inc(at_once.count(kind))
+        self._effort.add("read_object", monotonic() - began, len(at_once))
+        return found
+
+    def _ready_info(self) -> ObjectInfo | None:
+        """The next reply, taken, if it has arrived and tells of an object."""
+        end = self._buffer.find(self._end, self._at)
+        fields = self._buffer[self._at : end].split(b" ") if end >= 0 else ()
+        if len(fields) != 3 or not fields[2].isdigit():
+            return None
+        self._at = end + 1
+        self._outstanding -= 1
+        return ObjectInfo(fields[0].decode("ascii"), fields[1].decode("ascii"), int(fields[2]))
+
+    def _ready_object(self) -> GitObject | None:
+        """The same for a reply with content, all of which must have arrived."""
+        at = self._at
+        info = self._ready_info()
+        if info is None:
+            return None
+        start = self._at
+        stop = start + info.size
+        if stop >= len(self._buffer):
+            self._at = at
+            self._outstanding += 1
+            return None
+        self._at = stop + 1
+        return GitObject(info.oid, info.type, self._buffer[start:stop])
 
     def report(self) -> None:
         """Adds what was done since the last report to the fields of the call in progress."""

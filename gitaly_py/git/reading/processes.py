@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Iterable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Hashable,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from contextlib import aclosing
 from typing import TypeVar
 
@@ -96,6 +105,16 @@ class ProcessReader:
         """See Reader."""
         return self._each(catfile.contents, revisions, CatFile.contents)
 
+    def info_batches(
+        self, batches: AsyncIterator[Sequence[bytes]]
+    ) -> AsyncGenerator[list[ObjectInfo | None]]:
+        """See Reader."""
+        return self._batches(catfile.info, batches, CatFile.infos)
+
+    def read_batches(self, batches: AsyncIterator[Sequence[bytes]]) -> AsyncGenerator[list[GitObject | None]]:
+        """See Reader."""
+        return self._batches(catfile.contents, batches, CatFile.all_contents)
+
     async def content(self, oid: str, limit: int = -1) -> AsyncGenerator[bytes]:
         """See Reader."""
         info = await self.info(oid.encode())
@@ -145,6 +164,25 @@ class ProcessReader:
                 await process.send(request, [revision for revision in window if revision in asked])
                 for revision in window:
                     yield await take(process, revision) if revision in asked else None
+
+    async def _batches(
+        self,
+        request: Callable[[bytes], bytes],
+        batches: AsyncIterator[Sequence[bytes]],
+        take: Callable[[CatFile, Sequence[bytes]], Awaitable[list[T | None]]],
+    ) -> AsyncGenerator[list[T | None]]:
+        async with self._pool.borrow(self.repository, self.identity) as process:
+            process.expect_much()
+            sent: list[bytes] = []
+            async for batch in batches:
+                for window in _windows(batch):
+                    # Two windows fit the pipe: git works on one while the replies to the other are taken.
+                    await process.send(request, [each for each in window if process.can_ask(each)])
+                    if sent:
+                        yield await take(process, sent)
+                    sent = window
+            if sent:
+                yield await take(process, sent)
 
     async def _verified(self, revision: bytes) -> str | None:
         if revision.startswith(b"-"):

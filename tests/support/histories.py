@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.support.repositories import EPOCH, Entry, Repo
 
 Files = dict[str | bytes, Entry]
@@ -18,8 +20,8 @@ def eventful(repo: Repo) -> dict[str, str]:
     files: Files = {"old": lines, "d/keep": b"1\n", b'odd \xff\n"': b"odd\n", "empty": b""}
     did = {"root": repo.commit("Root\n", files, author="Ann <ann@example.com>", ref="refs/heads/root")}
 
-    def then(name: str, message: str | bytes, *more_parents: str, **options: str | bytes) -> None:
-        did[name] = repo.commit(message, files, [last[-1], *more_parents], **options)  # type: ignore[arg-type]
+    def then(name: str, message: str | bytes, *more_parents: str, **options: Any) -> None:
+        did[name] = repo.commit(message, files, [last[-1], *more_parents], **options)
         last.append(did[name])
 
     last = [did["root"]]

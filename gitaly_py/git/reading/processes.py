@@ -13,7 +13,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import aclosing
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from gitaly_py.git.commands import Command
 from gitaly_py.git.process import Git
@@ -173,16 +173,17 @@ class ProcessReader:
     ) -> AsyncGenerator[list[T | None]]:
         async with self._pool.borrow(self.repository, self.identity) as process:
             process.expect_much()
-            sent: list[bytes] = []
+            before: _Window | None = None
             async for batch in batches:
-                for window in _windows(batch):
+                for revisions in _windows(batch):
+                    window = _Window(revisions, [each for each in revisions if process.can_ask(each)])
                     # Two windows fit the pipe: git works on one while the replies to the other are taken.
-                    await process.send(request, [each for each in window if process.can_ask(each)])
-                    if sent:
-                        yield await take(process, sent)
-                    sent = window
-            if sent:
-                yield await take(process, sent)
+                    await process.send(request, window.asked)
+                    if before is not None:
+                        yield before.completed(await take(process, before.asked))
+                    before = window
+            if before is not None:
+                yield before.completed(await take(process, before.asked))
 
     async def _verified(self, revision: bytes) -> str | None:
         if revision.startswith(b"-"):
@@ -208,6 +209,20 @@ async def streamed(
                 raise ObjectUnreadable(info.oid, process.stderr.decode("utf-8", "replace").strip())
             left -= len(piece)
             yield piece
+
+
+class _Window(NamedTuple):
+    """Revisions whose requests are sent together. asked: those of them that git can be asked."""
+
+    revisions: list[bytes]
+    asked: list[bytes]
+
+    def completed(self, answers: list[T | None]) -> list[T | None]:
+        """The answers, with None for what was not asked."""
+        if len(self.asked) == len(self.revisions):
+            return answers
+        found = dict(zip(self.asked, answers, strict=True))
+        return [found.get(revision) for revision in self.revisions]
 
 
 def _windows(revisions: Iterable[bytes]) -> Iterator[list[bytes]]:

@@ -7,7 +7,6 @@ form of a commit goes through one all the same.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from gitaly_py.git.reading.interface import GitObject
 from gitaly_py.git.wire.commits import MAX_BODY
@@ -44,6 +43,7 @@ _date = field_prefixes(CommitAuthor.DATE_FIELD_NUMBER)
 _timezone = field_prefixes(CommitAuthor.TIMEZONE_FIELD_NUMBER)
 _BODY_SIZE = varint(GitCommit.BODY_SIZE_FIELD_NUMBER << 3)
 _SIGNATURE = varint(GitCommit.SIGNATURE_TYPE_FIELD_NUMBER << 3)
+_PARENT = len(b"parent ")
 _SECONDS = varint(1 << 3)
 
 
@@ -60,19 +60,14 @@ class CommitEncoder:
         if usual is None:
             return git_commit(commit, self._mailmap).SerializeToString()
         tree, parents, author, authored, author_zone, committer, committed, zone, signature = usual.groups()
+        oid = commit.oid.encode()
         by = self._signed(author, authored, author_zone)
-        parts = [
-            _field(_id, commit.oid.encode()),
-            *_message(commit.data[usual.end() :]),
-            _author(len(by)),
-            by,
-        ]
-        if (author, authored, author_zone) != (committer, committed, zone):
+        parts = [_id(len(oid)), oid, *_message(commit.data[usual.end() :]), _author(len(by)), by]
+        if author != committer or authored != committed or author_zone != zone:
             by = self._signed(committer, committed, zone)
         parts += (_committer(len(by)), by)
-        for parent in parents.split():
-            if parent != b"parent":
-                parts += (_parent(len(parent)), parent)
+        for parent in parents.split(b"\n")[:-1]:
+            parts += (_parent(len(parent) - _PARENT), parent[_PARENT:])
         if signature is not None and (kind := SIGNATURE_TYPES[signature_type(signature)]):
             parts += (_SIGNATURE, varint(kind))
         parts += (_tree(len(tree)), tree)
@@ -87,7 +82,7 @@ class CommitEncoder:
             known = self._idents[who] = self._person(who)
         moment = int(seconds)
         date = _SECONDS + varint(moment) if moment else b""
-        return b"".join((known, _date(len(date)), date, _timezone(len(timezone)), timezone))
+        return known + _date(len(date)) + date + _timezone(len(timezone)) + timezone
 
     def _person(self, who: bytes) -> bytes:
         name, _, email = who.partition(b"<")
@@ -100,14 +95,5 @@ def _message(message: bytes) -> tuple[bytes, ...]:
         return ()
     subject = message.partition(b"\n")[0].rstrip(b"\r")
     body = message[:MAX_BODY]
-    return (
-        _field(_subject, subject) if subject else b"",
-        _body(len(body)),
-        body,
-        _BODY_SIZE,
-        varint(len(message)),
-    )
-
-
-def _field(prefix: Callable[[int], bytes], value: bytes) -> bytes:
-    return prefix(len(value)) + value
+    sized = (_body(len(body)), body, _BODY_SIZE, varint(len(message)))
+    return (_subject(len(subject)), subject, *sized) if subject else sized

@@ -80,8 +80,7 @@ class CommitEncoder:
             if len(self._idents) >= _KNOWN_IDENTS:
                 self._idents.clear()
             known = self._idents[who] = self._person(who)
-        moment = int(seconds)
-        date = _SECONDS + varint(moment) if moment else b""
+        date = _SECONDS + varint(int(seconds))
         return known + _date(len(date)) + date + _timezone(len(timezone)) + timezone
 
     def _person(self, who: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 
 from gitaly_py.git.reading.interface import GitObject, Reader
@@ -28,7 +28,7 @@ async def list_commits_by_oid(call: Call, request: ListCommitsByOidRequest) -> A
     """The commit of each revision, in order."""
     reader = call.repository.reader()
     encoder = CommitEncoder(await mailmap_of(reader))
-    async with aclosing(_named(reader, (oid.encode() for oid in request.oid))) as batches:
+    async with aclosing(_named(reader, [oid.encode() for oid in request.oid])) as batches:
         async for batch in batches:
             yield [encoder.encode(commit) for _, commit in batch]
 
@@ -49,12 +49,11 @@ def _commit_for_ref(commit: bytes, name: bytes) -> bytes:
     return b"".join((_commit(len(commit)), commit, _ref_name(len(name)), name))
 
 
-async def _named(reader: Reader, revisions: Iterable[bytes]) -> AsyncGenerator[list[tuple[bytes, GitObject]]]:
+async def _named(reader: Reader, revisions: Sequence[bytes]) -> AsyncGenerator[list[tuple[bytes, GitObject]]]:
     """Revisions with their commits, in order. Raises RevisionHasNul."""
-    asked = [revision for revision in revisions if revision]
-    names = iter(asked)
+    names = iter(revisions)
     async with (
-        aclosing(_once([revision + b"^{commit}" for revision in asked])) as wanted,
+        aclosing(_once([revision + b"^{commit}" for revision in revisions])) as wanted,
         aclosing(reader.read_batches(wanted)) as batches,
     ):
         async for batch in batches:

@@ -23,7 +23,16 @@ seconds = st.one_of(
     st.integers(0, 2**34).map(str), st.integers(-5, 10**17).map(str), st.sampled_from(["0", "007", "+5", "x"])
 ).map(str.encode)
 zone = st.sampled_from([b"+0000", b"-0130", b"+51800", b"UTC", b"", b"+0000 x"])
-ident = st.builds(lambda *parts: b"%b <%b> %b %b" % parts, name, email, seconds, zone)
+
+IDENT = b"%b <%b> %b %b"
+odd_ident = st.builds(lambda *parts: IDENT % parts, name, email, seconds, zone)
+usual_ident = st.builds(
+    lambda *parts: IDENT % parts,
+    st.sampled_from([b"Ann", b"Ann ", b" Ann", b"J\xfcrgen", b"A > B"]),
+    st.sampled_from([b"", b"a@b", b"A@B", b"c@d", b"e@f", b"x<y"]),
+    st.sampled_from([b"0", b"1", b"007", b"1700000000", b"123456789012345"]),
+    st.sampled_from([b"+0000", b"-0130", b"+51800"]),
+)
 signature_line = st.sampled_from(
     [
         b"-----BEGIN PGP SIGNATURE-----",
@@ -38,7 +47,7 @@ signature = st.builds(
     signature_line,
     st.lists(text, max_size=3),
 )
-extra = st.one_of(
+odd_extra = st.one_of(
     st.just(b""),
     signature,
     st.sampled_from([b"encoding latin-1\n", b"mergetag object 1\n type x\n", b"odd\n"]),
@@ -50,11 +59,11 @@ message = st.one_of(
 
 
 @st.composite
-def commits(draw: st.DrawFn) -> bytes:
+def commits(draw: st.DrawFn, ident: st.SearchStrategy[bytes], extra: st.SearchStrategy[bytes]) -> bytes:
     parents = draw(st.lists(st.sampled_from(["cd" * 20, "ef" * 32, "0"]), max_size=4))
     head = b"tree %b\n" % (b"12" * 20) + b"".join(b"parent %b\n" % parent.encode() for parent in parents)
     author = draw(ident)
-    committer = draw(st.one_of(st.just(author), ident))
+    committer = draw(st.one_of(st.just(author), st.just(author[:-4] + b"1234"), ident))
     return b"%bauthor %b\ncommitter %b\n%b\n%b" % (head, author, committer, draw(extra), draw(message))
 
 
@@ -63,7 +72,11 @@ def check(encoder: CommitEncoder, mailmap: Mailmap, data: bytes) -> None:
     assert GitCommit.FromString(encoder.encode(commit)) == git_commit(commit, mailmap)
 
 
-@given(st.lists(commits(), min_size=1, max_size=4))
+usual = commits(usual_ident, st.one_of(st.just(b""), signature))
+odd = commits(st.one_of(usual_ident, odd_ident), odd_extra)
+
+
+@given(st.lists(st.one_of(usual, odd), min_size=1, max_size=4))
 def test_commits_are_encoded_as_their_messages_are(several: list[bytes]) -> None:
     for mailmap in (Mailmap(), MAILMAP):
         encoder = CommitEncoder(mailmap)
@@ -71,7 +84,7 @@ def test_commits_are_encoded_as_their_messages_are(several: list[bytes]) -> None
             check(encoder, mailmap, data)
 
 
-@given(commits(), st.data())
+@given(usual, st.data())
 def test_damaged_commits_are_encoded_as_their_messages_are(data: bytes, draw: st.DataObject) -> None:
     cut = draw.draw(st.integers(0, len(data)))
     inserted = draw.draw(st.binary(max_size=5))

@@ -136,6 +136,18 @@ async def test_following_a_file_counts_the_offset_in_what_it_finds(
     assert await follow(-1, 2) == followed[:2]
     assert await follow(2**31 - 1, 2**31 - 1) == []
 
+    from_change = await ids(daemon, any_format_repo, revision=b"v1", paths=[b"new"], follow=True, offset=1)
+    assert from_change == followed[1:]
+
+
+async def test_an_offset_larger_than_what_git_prints_at_a_time_is_left_out(
+    daemon: Daemon, repo: Repo
+) -> None:
+    history = repo.history(250, ref="refs/heads/main")[::-1]
+
+    for offset in (3, 240):
+        assert await ids(daemon, repo, paths=[b"file"], follow=True, offset=offset) == history[offset:]
+
 
 async def test_a_literal_path_is_no_pattern(daemon: Daemon, repo: Repo) -> None:
     plain = repo.commit("plain\n", {"file": b"1"})

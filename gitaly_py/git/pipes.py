@@ -122,7 +122,7 @@ class PipeReader(_Pipe):
         git writes 4 KiB at a time. Once there is much of it, a moment's wait saves hundreds of reads.
         """
         size = 0
-        self._widen()
+        self.widen()
         while chunk := await self.read(_BULK_READ_SIZE):
             yield chunk
             size += len(chunk)
@@ -145,7 +145,7 @@ class PipeReader(_Pipe):
             for record in batch:
                 yield record
 
-    def _widen(self) -> None:
+    def widen(self) -> None:
         """Lets the pipe hold more, where the system grants it, so that a wait does not hold up git."""
         with suppress(PermissionError):
             fcntl.fcntl(self._fd, fcntl.F_SETPIPE_SZ, _BULK_PIPE_SIZE)

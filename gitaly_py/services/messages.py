@@ -17,12 +17,13 @@ from gitaly_py.pb.shared_pb2 import CommitAuthor, GitCommit, Tag
 NO_MAILMAP = Mailmap()
 """Maps nothing."""
 
-_SIGNATURE_TYPES = {
+SIGNATURE_TYPES = {
     SignatureType.NONE: shared_pb2.NONE,
     SignatureType.PGP: shared_pb2.PGP,
     SignatureType.X509: shared_pb2.X509,
     SignatureType.SSH: shared_pb2.SSH,
 }
+"""The API's number of each kind of signature."""
 
 
 def git_commit(commit: GitObject, mailmap: Mailmap) -> GitCommit:
@@ -36,7 +37,7 @@ def git_commit(commit: GitObject, mailmap: Mailmap) -> GitCommit:
         subject=parsed.subject,
         body=parsed.message[:MAX_BODY],
         body_size=len(parsed.message),
-        signature_type=_SIGNATURE_TYPES[parsed.signature_type],
+        signature_type=SIGNATURE_TYPES[parsed.signature_type],
     )
     if parsed.author is not None:
         _fill(message.author, mailmap.apply(parsed.author))
@@ -66,7 +67,7 @@ def annotated_tag(name: bytes, tag: GitObject, target: GitCommit | None, mailmap
         message=text[:MAX_BODY],
         message_size=len(text),
         tagger=None if parsed.tagger is None else commit_author(parsed.tagger, mailmap),
-        signature_type=_SIGNATURE_TYPES[parsed.signature_type],
+        signature_type=SIGNATURE_TYPES[parsed.signature_type],
     )
 
 

@@ -6,6 +6,7 @@ git 2.39 takes requests ended by NUL but ends replies with LF (`-z`); from 2.42 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from time import monotonic
@@ -57,7 +58,14 @@ class CatFile:
         """False for what names nothing and would make git end, or its reply unreadable."""
         if not revision or is_relative_path(revision):
             return False
-        return self._end == b"\0" or not _LIKE_HEADER.fullmatch(revision.partition(b"\n")[0])
+        if self._end == b"\0" or b" " not in revision:
+            return True
+        return not _LIKE_HEADER.fullmatch(revision.partition(b"\n")[0])
+
+    def expect_much(self) -> None:
+        """Lets git read ahead of who takes the replies."""
+        if self._process.stdout is not None:
+            self._process.stdout.widen()
 
     async def send(self, request: Callable[[bytes], bytes], revisions: Sequence[bytes]) -> None:
         """Asks for info or contents of revisions that can be asked; WINDOW bytes at most."""
@@ -96,6 +104,63 @@ class CatFile:
         self._outstanding -= 1
         self._effort.add("read_object", monotonic() - began)
         return GitObject(info.oid, info.type, data)
+
+    async def infos(self, revisions: Sequence[bytes]) -> list[ObjectInfo | None]:
+        """The replies to `info` of a group of revisions, quicker than one by one. Raises as `info`."""
+        began = monotonic()
+        found: list[ObjectInfo | None] = []
+        at_once = 0
+        while len(found) < len(revisions):
+            ready = self._ready_infos(len(revisions) - len(found))
+            at_once += len(ready)
+            found += ready or [await self.info(revisions[len(found)])]
+        _LOOKUPS["info"].inc(at_once)
+        self._effort.add("read_info", monotonic() - began, at_once)
+        return found
+
+    async def all_contents(self, revisions: Sequence[bytes]) -> list[GitObject | None]:
+        """The replies to `contents` of a group of revisions in the same way. Raises as `contents`."""
+        began = monotonic()
+        found: list[GitObject | None] = []
+        kinds: Counter[str] = Counter()
+        while len(found) < len(revisions):
+            ready = self._ready_objects(len(revisions) - len(found))
+            kinds.update(each.type for each in ready)
+            found += ready or [await self.contents(revisions[len(found)])]
+        for kind, count in kinds.items():
+            _LOOKUPS[kind].inc(count)
+        self._effort.add("read_object", monotonic() - began, kinds.total())
+        return found
+
+    def _ready_infos(self, most: int) -> list[ObjectInfo]:
+        """The next replies, taken, as far as they have arrived and tell of objects."""
+        found: list[ObjectInfo] = []
+        while len(found) < most and (header := self._ready_header(self._at)) is not None:
+            oid, kind, size, self._at = header
+            found.append(ObjectInfo(oid, kind, size))
+        self._outstanding -= len(found)
+        return found
+
+    def _ready_objects(self, most: int) -> list[GitObject]:
+        """The same for replies with content, all of which must have arrived."""
+        found: list[GitObject] = []
+        while len(found) < most and (header := self._ready_header(self._at)) is not None:
+            oid, kind, size, start = header
+            stop = start + size
+            if stop >= len(self._buffer):
+                break
+            self._at = stop + 1
+            found.append(GitObject(oid, kind, self._buffer[start:stop]))
+        self._outstanding -= len(found)
+        return found
+
+    def _ready_header(self, at: int) -> tuple[str, str, int, int] | None:
+        """Id, type and size of the object whose reply begins there, and where the header ends."""
+        end = self._buffer.find(self._end, at)
+        fields = self._buffer[at:end].split(b" ") if end >= 0 else ()
+        if len(fields) != 3 or not fields[2].isdigit():
+            return None
+        return fields[0].decode("ascii"), fields[1].decode("ascii"), int(fields[2]), end + 1
 
     def report(self) -> None:
         """Adds what was done since the last report to the fields of the call in progress."""

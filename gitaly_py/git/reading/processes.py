@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Iterable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Hashable,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from contextlib import aclosing
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from gitaly_py.git.commands import Command
 from gitaly_py.git.process import Git
@@ -96,6 +105,16 @@ class ProcessReader:
         """See Reader."""
         return self._each(catfile.contents, revisions, CatFile.contents)
 
+    def info_batches(
+        self, batches: AsyncIterator[Sequence[bytes]]
+    ) -> AsyncGenerator[list[ObjectInfo | None]]:
+        """See Reader."""
+        return self._batches(catfile.info, batches, CatFile.infos)
+
+    def read_batches(self, batches: AsyncIterator[Sequence[bytes]]) -> AsyncGenerator[list[GitObject | None]]:
+        """See Reader."""
+        return self._batches(catfile.contents, batches, CatFile.all_contents)
+
     async def content(self, oid: str, limit: int = -1) -> AsyncGenerator[bytes]:
         """See Reader."""
         info = await self.info(oid.encode())
@@ -146,6 +165,26 @@ class ProcessReader:
                 for revision in window:
                     yield await take(process, revision) if revision in asked else None
 
+    async def _batches(
+        self,
+        request: Callable[[bytes], bytes],
+        batches: AsyncIterator[Sequence[bytes]],
+        take: Callable[[CatFile, Sequence[bytes]], Awaitable[list[T | None]]],
+    ) -> AsyncGenerator[list[T | None]]:
+        async with self._pool.borrow(self.repository, self.identity) as process:
+            process.expect_much()
+            before: _Window | None = None
+            async for batch in batches:
+                for revisions in _windows(batch):
+                    window = _Window(revisions, [each for each in revisions if process.can_ask(each)])
+                    # Two windows fit the pipe: git works on one while the replies to the other are taken.
+                    await process.send(request, window.asked)
+                    if before is not None:
+                        yield before.completed(await take(process, before.asked))
+                    before = window
+            if before is not None:
+                yield before.completed(await take(process, before.asked))
+
     async def _verified(self, revision: bytes) -> str | None:
         if revision.startswith(b"-"):
             return None
@@ -170,6 +209,20 @@ async def streamed(
                 raise ObjectUnreadable(info.oid, process.stderr.decode("utf-8", "replace").strip())
             left -= len(piece)
             yield piece
+
+
+class _Window(NamedTuple):
+    """Revisions whose requests are sent together. asked: those of them that git can be asked."""
+
+    revisions: list[bytes]
+    asked: list[bytes]
+
+    def completed(self, answers: list[T | None]) -> list[T | None]:
+        """The answers, with None for what was not asked."""
+        if len(self.asked) == len(self.revisions):
+            return answers
+        found = dict(zip(self.asked, answers, strict=True))
+        return [found.get(revision) for revision in self.revisions]
 
 
 def _windows(revisions: Iterable[bytes]) -> Iterator[list[bytes]]:

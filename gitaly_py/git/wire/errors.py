@@ -6,6 +6,7 @@ WireError
 ├── InvalidObjectId          (ref-blob.md 2.3)
 ├── MalformedPacket          a pkt-line that is none
 ├── MalformedObject          a raw tree that cannot be parsed
+├── MalformedRecord          git log printed something unexpected
 ├── MalformedReply           cat-file said something unexpected
 ├── MalformedDiff            git printed a diff that cannot be parsed
 ├── MalformedMerge           git merge-tree said something unexpected
@@ -42,6 +43,10 @@ class MalformedPacket(WireError):
 
 class MalformedObject(WireError):
     """A raw object whose bytes do not follow its format."""
+
+
+class MalformedRecord(WireError):
+    """A record of `git log` that is not of the format that was asked for."""
 
 
 class MalformedReply(WireError):

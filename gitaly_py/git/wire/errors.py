@@ -7,6 +7,7 @@ WireError
 ├── MalformedPacket          a pkt-line that is none
 ├── MalformedObject          a raw tree that cannot be parsed
 ├── MalformedReply           cat-file said something unexpected
+├── MalformedOutput          so did another command
 ├── MalformedRequest         no request of protocol version 2
 └── MalformedNegotiation     a fetch request that cannot be counted
 """
@@ -42,6 +43,10 @@ class MalformedObject(WireError):
 
 class MalformedReply(WireError):
     """A reply of `git cat-file --batch-command` that is none of the known ones."""
+
+
+class MalformedOutput(WireError):
+    """Output of a git command that is not what it is known to print."""
 
 
 class MalformedRequest(WireError):

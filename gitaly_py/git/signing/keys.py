@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from cryptography.exceptions import UnsupportedAlgorithm
+
 from gitaly_py.git.signing.errors import KeyUnreadable, KeyUnusable, MalformedSignature
 from gitaly_py.git.signing.openpgp import OpenPgpKey
 from gitaly_py.git.signing.ssh import SshKey
@@ -48,5 +50,5 @@ def _loaded(path: str) -> VerifyingKey:
         raise KeyUnreadable(path, error) from error
     try:
         return SshKey(data) if data.startswith(_SSH) else OpenPgpKey(data)
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise KeyUnusable(path, str(error)) from error

@@ -39,7 +39,10 @@ class OpenPgpKey:
     """An OpenPGP key with its subkeys, of which only the public halves are used."""
 
     def __init__(self, data: bytes) -> None:
-        """data: the file's content, binary. Raises ValueError for what holds no key that verifies."""
+        """data: the file's content, binary.
+
+        Raises ValueError and UnsupportedAlgorithm for what holds no key that verifies.
+        """
         parts = [verifying_part(packet.body) for packet in packets(data) if packet.tag in _KEYS]
         self._parts = [part for part in parts if part is not None]
         if not self._parts:

@@ -8,7 +8,7 @@ import hashlib
 import re
 import struct
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
@@ -37,11 +37,11 @@ class SshKey:
     """A private SSH key, of which only the public half is used."""
 
     def __init__(self, data: bytes) -> None:
-        """data: the file's content. Raises ValueError for what is no key, or one of a kind we don't know."""
+        """data: the file's content. Raises ValueError and UnsupportedAlgorithm for what is no usable key."""
         try:
             public = load_ssh_private_key(data, password=None).public_key()
-        except (TypeError, UnsupportedAlgorithm) as error:
-            # A TypeError says that the key has a passphrase.
+        except TypeError as error:
+            # It has a passphrase.
             raise ValueError(str(error)) from error
         if not isinstance(public, PublicKey):
             raise ValueError("unsupported kind of SSH key")

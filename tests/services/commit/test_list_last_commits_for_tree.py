@@ -51,7 +51,7 @@ def by_git(repo: Repo, path: bytes = b".", revision: str = "main") -> list[tuple
 
 
 def random_history(repo: Repo, number: int) -> None:
-    """Branches that change the same few files and are merged in every way; of odd ones the clocks go wrong."""
+    """Branches that change the same few files and are merged in every way; odd ones by wrong clocks."""
     chance = random.Random(number)
     paths = ["a", "b", "x/a", "x/b", "x/y/a", "x/y/b"]
     commits: list[str] = []

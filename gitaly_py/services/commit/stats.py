@@ -6,7 +6,7 @@ from gitaly_py.git.commands import Command
 from gitaly_py.git.process import Stderr
 from gitaly_py.git.reading.errors import ObjectNotFound
 from gitaly_py.git.wire.commits import parse_commit
-from gitaly_py.git.wire.numstat import Totals
+from gitaly_py.git.wire.linecounts import Totals
 from gitaly_py.pb.commit_pb2 import CommitStatsRequest, CommitStatsResponse
 from gitaly_py.services.app import Call
 from gitaly_py.services.checks import revision

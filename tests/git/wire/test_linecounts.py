@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitaly_py.git.wire.errors import MalformedOutput
-from gitaly_py.git.wire.numstat import Totals
+from gitaly_py.git.wire.linecounts import Totals
 
 counts = st.integers(0, 10**6)
 

@@ -90,6 +90,10 @@ class Process:
         """The same, as many at a time as have arrived: for output of very many records."""
         return self._output.batches(separator)
 
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Standard output, as much at a time as has arrived: for very long output."""
+        return self._output.chunks()
+
     async def wait(self) -> int:
         """The exit status (negative: number of the signal).
 

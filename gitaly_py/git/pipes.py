@@ -116,21 +116,26 @@ class PipeReader(_Pipe):
         del self._buffer[: found + len(separator)]
         return taken
 
-    async def batches(self, separator: bytes) -> AsyncIterator[list[bytes]]:
-        """All records, without their separators, as many at a time as have arrived.
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """All bytes, as many at a time as have arrived.
 
         git writes 4 KiB at a time. Once there is much of it, a moment's wait saves hundreds of reads.
         """
-        rest = b""
         size = 0
         self._widen()
         while chunk := await self.read(_BULK_READ_SIZE):
-            *records, rest = (rest + chunk).split(separator)
-            if records:
-                yield records
+            yield chunk
             size += len(chunk)
             if size > READ_SIZE and len(chunk) < READ_SIZE:
                 await asyncio.sleep(_GATHER_SECONDS)
+
+    async def batches(self, separator: bytes) -> AsyncIterator[list[bytes]]:
+        """All records, without their separators, as many at a time as have arrived."""
+        rest = b""
+        async for chunk in self.chunks():
+            *records, rest = (rest + chunk).split(separator)
+            if records:
+                yield records
         if rest:
             yield [rest]
 

@@ -95,6 +95,7 @@ class Packer:
         if isinstance(item, self._response):
             await self.flush()
             await self._send(item.SerializeToString())
+            await self._let_others_run()
         elif isinstance(item, bytes | bytearray | memoryview):
             await self._put_bytes(item)
         elif isinstance(item, Message):

@@ -12,6 +12,7 @@ def registry() -> list[Service]:
     from gitaly_py.services import (  # noqa: PLC0415 - so that importing one service does not import all
         blob,
         commit,
+        diff,
         health,
         hook,
         ref,
@@ -27,6 +28,7 @@ def registry() -> list[Service]:
         ref.service,
         commit.service,
         blob.service,
+        diff.service,
         smarthttp.service,
         ssh.service,
         hook.service,

@@ -8,6 +8,7 @@ WireError
 ├── MalformedObject          a raw tree that cannot be parsed
 ├── MalformedReply           cat-file said something unexpected
 ├── MalformedOutput          so did another command
+├── MalformedDiff            git printed a diff that cannot be parsed
 ├── MalformedRequest         no request of protocol version 2
 └── MalformedNegotiation     a fetch request that cannot be counted
 """
@@ -47,6 +48,13 @@ class MalformedReply(WireError):
 
 class MalformedOutput(WireError):
     """Output of a git command that is not what it is known to print."""
+
+
+class MalformedDiff(WireError):
+    """Output of `git diff` that is neither a raw line nor a patch."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"parse failure: {reason}")
 
 
 class MalformedRequest(WireError):

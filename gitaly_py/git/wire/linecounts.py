@@ -1,4 +1,4 @@
-"""Sums of what `git diff --numstat` prints: `<added>\t<deleted>\t<path>`, a line a file (commit.md 3.2)."""
+"""Sums of the lines that `git diff --numstat` prints: counts, and a path (commit.md 3.2)."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from gitaly_py.git.wire.commits import parse_commit
 from gitaly_py.git.wire.linecounts import Totals
 from gitaly_py.pb.commit_pb2 import CommitStatsRequest, CommitStatsResponse
 from gitaly_py.services.app import Call
+from gitaly_py.services.attributes import head_attributes
 from gitaly_py.services.checks import revision
 from gitaly_py.services.commit.service import service
 
@@ -24,7 +25,11 @@ async def commit_stats(call: Call, request: CommitStatsRequest) -> CommitStatsRe
     before = f"{commit.oid}^" if parse_commit(commit.data).parent_ids else reader.format.empty_tree
     command = Command(name="diff", flags=["--numstat"], args=[before, commit.oid])
     totals = Totals()
-    async with call.app.git.start(call.repository.git, command, stderr=Stderr.KEEP) as process:
+    git, place = call.app.git, call.repository.git
+    async with (
+        head_attributes(call) as attributes,
+        git.start(place, command, config=attributes, stderr=Stderr.KEEP) as process,
+    ):
         async for lines in process.batches(b"\n"):
             totals.add(lines)
         await process.check()

@@ -84,6 +84,18 @@ async def test_a_commit_without_changes_and_a_pure_rename_have_no_lines(daemon: 
     assert await counted(daemon, repo, nothing) == (0, 0, 0)
 
 
+async def test_attributes_of_the_default_branch_count(daemon: Daemon, any_format_repo: Repo) -> None:
+    repo = any_format_repo
+    old = repo.commit("old\n", {"a.txt": b"1\n", "d/b.txt": b"1\n"}, ref="refs/heads/old")
+    rules = {".gitattributes": b"a.* -diff\n", "d/.gitattributes": b"b.* -diff\n"}
+    repo.commit(
+        "new\n", {**rules, "a.txt": b"2\n", "d/b.txt": b"2\n", "c": b"1\n"}, [old], ref="refs/heads/main"
+    )
+
+    assert await counted(daemon, repo, old) == (2, 0, 0)
+    assert await counted(daemon, repo, "main") == (5, 3, 0)
+
+
 @pytest.mark.parametrize("revision", ["nope", "main^{tree}", "main~1", "main..main"])
 async def test_what_is_no_commit_is_an_error(daemon: Daemon, any_format_repo: Repo, revision: str) -> None:
     any_format_repo.history(1, ref="refs/heads/main")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -49,6 +50,12 @@ def _loaded(path: str) -> VerifyingKey:
     except OSError as error:
         raise KeyUnreadable(path, error) from error
     try:
-        return SshKey(data) if data.startswith(_SSH) else OpenPgpKey(data)
+        return _parsed(data)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise KeyUnusable(path, str(error)) from error
+
+
+@lru_cache(maxsize=16)
+def _parsed(data: bytes) -> VerifyingKey:
+    """The key in a file; kept, since checking a private key takes long."""
+    return SshKey(data) if data.startswith(_SSH) else OpenPgpKey(data)

@@ -50,7 +50,7 @@ async def raw_blame(call: Call, request: RawBlameRequest) -> AsyncIterator[bytes
     if request.range:
         flags.append(("-L", request.range))
     if request.ignore_revisions_blob:
-        ignored = await _ignored_revisions(call.repository.reader(), request.ignore_revisions_blob)
+        ignored = await _ignored_revisions(call.repository.reader(steady=True), request.ignore_revisions_blob)
         # No file has to be made and removed: what git gets as its standard input is a file in memory.
         flags.append("--ignore-revs-file=/dev/stdin")
     command = Command(name="blame", flags=flags, args=[request.revision], paths=[request.path])

@@ -31,7 +31,7 @@ async def list_files(call: Call, request: ListFilesRequest) -> AsyncIterator[Lis
 
     What is no revision gives one empty message, and what has no tree none at all.
     """
-    reader = call.repository.reader()
+    reader = call.repository.reader(steady=True)
     oid = await reader.resolve(request.revision or await _default(reader))
     if oid is None:
         yield ListFilesResponse()

@@ -65,7 +65,7 @@ async def last_commit_for_path(call: Call, request: LastCommitForPathRequest) ->
             logged.check()
     if not oid:
         return LastCommitForPathResponse()
-    reader = call.repository.reader()
+    reader = call.repository.reader(steady=True)
     return LastCommitForPathResponse(commit=await _commit(reader, oid, await mailmap_of(reader)))
 
 
@@ -78,7 +78,7 @@ async def list_last_commits_for_tree(
     call: Call, request: ListLastCommitsForTreeRequest
 ) -> AsyncIterator[ListLastCommitsForTreeResponse]:
     """The last commit of each entry of a folder, ten in a message, trees before blobs before submodules."""
-    reader = call.repository.reader()
+    reader = call.repository.reader(steady=True)
     with during("listing last commits for tree"):
         start = await _start(reader, request.revision.encode())
         paths = await _listed(call, request, start)

@@ -19,7 +19,7 @@ async def get_commit_messages(
     call: Call, request: GetCommitMessagesRequest
 ) -> AsyncIterator[GetCommitMessagesResponse]:
     """The whole message of each commit, in the order of the request."""
-    reader = call.repository.reader()
+    reader = call.repository.reader(steady=True)
     expected = iter(request.commit_ids)
     with during("failed to get commit message"):
         revisions = [f"{commit_id}^{{commit}}".encode() for commit_id in request.commit_ids]

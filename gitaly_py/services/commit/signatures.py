@@ -61,7 +61,7 @@ async def get_commit_signatures(
     call: Call, request: GetCommitSignaturesRequest
 ) -> AsyncIterator[GetCommitSignaturesResponse]:
     """Signature, signed text, and who signed it, of each commit that has one."""
-    reader = call.repository.reader()
+    reader = call.repository.reader(steady=True)
     revisions = [_revision(commit_id, reader.format) for commit_id in request.commit_ids]
     keys = await _system_keys(call)
     ids = iter(request.commit_ids)

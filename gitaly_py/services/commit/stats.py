@@ -17,7 +17,7 @@ from gitaly_py.services.commit.service import service
 @service.rpc(revision("revision"))
 async def commit_stats(call: Call, request: CommitStatsRequest) -> CommitStatsResponse:
     """Files and lines that a commit changed, compared with its first parent or with nothing."""
-    reader = call.repository.reader()
+    reader = call.repository.reader(steady=True)
     commit = await reader.read(request.revision + b"^{commit}")
     if commit is None:
         raise ObjectNotFound(request.revision.decode("utf-8", "replace"))

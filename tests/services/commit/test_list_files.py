@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,23 @@ async def test_many_files_come_in_several_messages(daemon: Daemon, repo: Repo) -
     assert listed == [name.encode() for name in names]
     assert 2 < len(messages) < 6
     assert all(message.ByteSize() < 1_200_000 for message in messages)
+
+
+async def test_a_quarantine_shows_only_its_own_objects(daemon: Daemon, any_format_repo: Repo) -> None:
+    repo = any_format_repo
+    old = repo.commit("old\n", {"old": b""}, ref="refs/heads/main").encode()
+    quarantine = {"GIT_OBJECT_DIRECTORY": os.path.join(repo.path, "objects", "incoming")}
+    os.mkdir(quarantine["GIT_OBJECT_DIRECTORY"])
+    blob = repo.git("hash-object", "-w", "--stdin", stdin="new", env=quarantine)
+    tree = repo.git("mktree", stdin=f"100644 blob {blob}\tnew\n", env=quarantine)
+    new = repo.git("commit-tree", "-m", "new", tree, env=quarantine).encode()
+    assert await files(daemon, repo, new) == []
+
+    repo.message.git_object_directory = "objects/incoming"
+    assert (await files(daemon, repo, new), await files(daemon, repo, old)) == ([b"new"], [])
+
+    repo.message.git_alternate_object_directories.append("objects")
+    assert (await files(daemon, repo, new), await files(daemon, repo, old)) == ([b"new"], [b"old"])
 
 
 @pytest.mark.parametrize(

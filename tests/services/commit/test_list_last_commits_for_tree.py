@@ -59,12 +59,15 @@ def random_history(repo: Repo, number: int) -> None:
     for count in range(60):
         parents = chance.sample(commits[-8:], min(len(commits), chance.choice([1, 1, 1, 2, 2, 3])))
         files: Files = {"always": b""}
-        for path in paths:
+        for path in [*paths, "x/y"]:
             inherited = trees[chance.choice(parents)].get(path) if parents else b"0"
             if inherited is not None and chance.random() > 0.02:
                 files[path] = inherited
         for path in chance.sample(paths, chance.choice([0, 1, 1, 2])):
-            files[path] = b"%d" % chance.randrange(3)
+            files[path] = chance.choice([b"1", b"2", b"3", ("100755", b"1"), ("120000", b"1")])
+        if chance.random() < 0.1:
+            files = {path: entry for path, entry in files.items() if not str(path).startswith("x/y/")}
+            files["x/y"] = chance.choice([b"1", ("160000", "1" * repo.format.hex_length)])
         time = EPOCH + count + (chance.randrange(-20, 20) if number % 2 else 0)
         commits.append(repo.commit(f"{count}\n", files, parents, time=time))
         trees[commits[-1]] = files

@@ -8,6 +8,7 @@ WireError
 ├── MalformedObject          a raw tree that cannot be parsed
 ├── MalformedRecord          git log printed something unexpected
 ├── MalformedReply           cat-file said something unexpected
+├── MalformedOutput          so did another command
 ├── MalformedDiff            git printed a diff that cannot be parsed
 ├── MalformedMerge           git merge-tree said something unexpected
 ├── MalformedStats           git counted lines in a way that cannot be parsed
@@ -51,6 +52,10 @@ class MalformedRecord(WireError):
 
 class MalformedReply(WireError):
     """A reply of `git cat-file --batch-command` that is none of the known ones."""
+
+
+class MalformedOutput(WireError):
+    """Output of a git command that is not what it is known to print."""
 
 
 class MalformedDiff(WireError):

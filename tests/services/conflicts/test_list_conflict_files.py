@@ -334,7 +334,7 @@ async def test_only_headers_are_one_message(daemon: Daemon, any_format_repo: Rep
     assert made.ours != made.theirs
 
 
-async def test_head_attributes_are_heeded(daemon: Daemon, any_format_repo: Repo) -> None:
+async def test_attributes_of_head_are_heeded(daemon: Daemon, any_format_repo: Repo) -> None:
     sides(
         any_format_repo,
         {"list": b"1\n", "sub/list": b"1\n", "sub/text": b"1\n"},

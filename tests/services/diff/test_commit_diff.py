@@ -290,7 +290,7 @@ async def test_a_missing_blob_fails_after_what_could_be_told(daemon: Daemon, rep
         await call.read()
 
 
-async def test_head_attributes_decide_what_is_shown(daemon: Daemon, any_format_repo: Repo) -> None:
+async def test_attributes_of_head_decide_what_is_shown(daemon: Daemon, any_format_repo: Repo) -> None:
     repo = any_format_repo
     names: list[str | bytes] = ["d/a.txt", "d/e/a.dat", "a.dat", "a.py", "d/only", "shown"]
     left, right = (

@@ -98,7 +98,7 @@ async def test_long_paths_make_smaller_messages(daemon: Daemon, repo: Repo) -> N
     assert all(message.ByteSize() <= 1_050_000 for message in messages)
 
 
-async def test_head_attributes_are_heeded(daemon: Daemon, any_format_repo: Repo) -> None:
+async def test_attributes_of_head_are_heeded(daemon: Daemon, any_format_repo: Repo) -> None:
     repo = any_format_repo
     left = repo.commit(files={"a.dat": b"1\n", "sub/b.txt": b"1\n", "c.txt": b"1\n"})
     right = repo.commit(files={"a.dat": b"2\n", "sub/b.txt": b"2\n", "c.txt": b"2\n"})

@@ -38,7 +38,7 @@ async def test_the_output_is_that_of_git(daemon: Daemon, any_format_repo: Repo) 
     assert await responses(daemon, repo, right, right) == []
 
 
-async def test_head_attributes_decide_what_is_shown(daemon: Daemon, repo: Repo) -> None:
+async def test_attributes_of_head_decide_what_is_shown(daemon: Daemon, repo: Repo) -> None:
     repo.commit("left\n", {"a.txt": b"1\n"}, ref="refs/heads/left")
     repo.commit("right\n", {"a.txt": b"2\n"}, ref="refs/heads/right")
     repo.commit("main\n", {".gitattributes": b"*.txt binary\n"}, ref="refs/heads/main")

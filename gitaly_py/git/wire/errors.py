@@ -7,6 +7,7 @@ WireError
 ├── MalformedPacket          a pkt-line that is none
 ├── MalformedObject          a raw tree that cannot be parsed
 ├── MalformedReply           cat-file said something unexpected
+├── MissingObject            cat-file did not find what it was asked for
 ├── MalformedRequest         no request of protocol version 2
 └── MalformedNegotiation     a fetch request that cannot be counted
 """
@@ -42,6 +43,14 @@ class MalformedObject(WireError):
 
 class MalformedReply(WireError):
     """A reply of `git cat-file --batch-command` that is none of the known ones."""
+
+
+class MissingObject(WireError):
+    """The object `oid` is not in the repository."""
+
+    def __init__(self, oid: str) -> None:
+        super().__init__("object not found")
+        self.oid = oid
 
 
 class MalformedRequest(WireError):

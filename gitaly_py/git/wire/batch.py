@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import re
+from itertools import compress
+from typing import NamedTuple
 
 from gitaly_py.git.wire.catfile import parse_header
 from gitaly_py.git.wire.errors import MissingObject
@@ -10,31 +11,39 @@ from gitaly_py.git.wire.errors import MissingObject
 Part = tuple[bytes, int, bytes]
 """Of an object: its id, its size, and its first bytes; further bytes of the same come with an empty id."""
 
-_BLOB = re.compile(rb"([0-9a-f]+) blob ([0-9]+)\n")
 _MISSING = b" missing\n"
 
 PIECE = 128 << 10
 """Bytes of the largest object that comes whole, and of the largest piece of another one."""
 
 
-class BatchSizes:
-    """Takes `--batch-check` output apart: parts without bytes, and of blobs only."""
+class Sizes(NamedTuple):
+    """Ids of blobs and the decimal digits of their sizes, as columns of equal length."""
 
-    within = False
-    """Whether the last part's object goes on."""
+    oids: list[bytes]
+    sizes: list[bytes]
+
+
+class BatchSizes:
+    """Takes `--batch-check` output apart, for its blobs."""
 
     def __init__(self) -> None:
         self._rest = b""
 
-    def feed(self, data: bytes) -> list[Part]:
+    def feed(self, data: bytes) -> Sizes:
         """The blobs in the next bytes of the output. Raises MissingObject."""
         data = self._rest + data
         end = data.rfind(b"\n") + 1
         self._rest = data[end:]
+        fields = data[:end].split()
+        oids, types, sizes = fields[::3], fields[1::3], fields[2::3]
+        if types.count(b"blob") == len(types) == len(sizes):
+            return Sizes(oids, sizes)
         missing = data.find(_MISSING, 0, end)
         if missing >= 0:
-            raise MissingObject(data[data.rfind(b"\n", 0, missing) + 1 : missing].decode("ascii", "replace"))
-        return [(oid, int(size), b"") for oid, size in _BLOB.findall(data, 0, end)]
+            raise _absence(data[data.rfind(b"\n", 0, missing) + 1 : missing + len(_MISSING) - 1])
+        blobs = [kind == b"blob" for kind in types]
+        return Sizes(list(compress(oids, blobs)), list(compress(sizes, blobs)))
 
 
 class BatchContents:
@@ -63,7 +72,11 @@ class BatchContents:
             data = self._rest + data
         limit = self._limit
         while (end := data.find(b"\n", at)) >= 0:
-            oid, size = _header(data[at:end])
+            try:
+                oid, _, digits = data[at:end].split(b" ")
+                size = int(digits)
+            except ValueError:
+                raise _absence(data[at:end]) from None
             begin = end + 1
             stop = begin + size
             if size > PIECE:
@@ -94,10 +107,7 @@ class BatchContents:
         return stop
 
 
-def _header(line: bytes) -> tuple[bytes, int]:
-    try:
-        oid, _, size = line.split(b" ")
-        return oid, int(size)
-    except ValueError:
-        parse_header(line)
-        raise MissingObject(line.partition(b" ")[0].decode("ascii", "replace")) from None
+def _absence(line: bytes) -> MissingObject:
+    """What a line says that announces no object. Raises MalformedReply."""
+    parse_header(line)
+    return MissingObject(line.partition(b" ")[0].decode("ascii", "replace"))

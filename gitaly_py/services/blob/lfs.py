@@ -23,7 +23,7 @@ from gitaly_py.pb.blob_pb2 import (
 from gitaly_py.rpc.checks import some
 from gitaly_py.rpc.status import during
 from gitaly_py.services.app import Call
-from gitaly_py.services.blob.processes import Source, blobs
+from gitaly_py.services.blob.processes import Source, contents
 from gitaly_py.services.blob.service import service
 from gitaly_py.services.blob.stored import stored_blobs
 from gitaly_py.services.blob.walks import revisions, walk
@@ -91,7 +91,7 @@ async def list_all_lfs_pointers(
 async def _first(call: Call, source: Source, limit: int) -> AsyncGenerator[list[LFSPointer]]:
     """The first `limit` pointers among the blobs, all if that is not positive."""
     left = limit if limit > 0 else sys.maxsize
-    async with aclosing(blobs(call, source, limit=-1)) as batches:
+    async with aclosing(contents(call, source, limit=-1)) as batches:
         async for parts in batches:
             for at in range(0, len(parts), _PORTION):
                 found = _pointers((oid, data) for oid, _, data in parts[at : at + _PORTION])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
@@ -23,7 +24,7 @@ from typing import Any
 from gitaly_py.git.commands import Command
 from gitaly_py.git.process import PIPE, Process, Stderr
 from gitaly_py.git.streams import Pipe
-from gitaly_py.git.wire.batch import BatchContents, BatchSizes, Part
+from gitaly_py.git.wire.batch import BatchContents, BatchSizes, Part, Sizes
 from gitaly_py.services.app import Call
 from gitaly_py.telemetry.tasks import end_all, spawn
 
@@ -51,20 +52,41 @@ class Source:
     sized: bool = False
 
 
-async def blobs(call: Call, source: Source, *, limit: int, count: int = 0) -> AsyncGenerator[list[Part]]:
-    """The blobs in the order of `source`, with their first `limit` bytes: all if negative.
+async def sizes(call: Call, source: Source, count: int = 0) -> AsyncGenerator[Sizes]:
+    """The blobs in the order of `source`.
 
     count: the most blobs, 0 for all. Raises MissingObject, CommandFailed, and what `source.check` raises.
     """
-    parser = BatchContents(limit) if limit else BatchSizes()
+    left = count or sys.maxsize
+    parser = BatchSizes()
+    async with aclosing(_output(call, source, "--batch-check")) as chunks:
+        async for chunk in chunks:
+            found = parser.feed(chunk)
+            yield Sizes(found.oids[:left], found.sizes[:left])
+            left -= len(found.oids)
+            if left <= 0:
+                return
+
+
+async def contents(call: Call, source: Source, limit: int, count: int = 0) -> AsyncGenerator[list[Part]]:
+    """The same with the first `limit` bytes of each blob, all if negative; not for a limit of 0."""
+    parser = BatchContents(limit)
     first = _First(count)
-    processes = _alone if source.sized and not limit else _linked if source.choose is None else _fed
-    async with processes(call, source, "--batch" if limit else "--batch-check") as (lister, reader):
+    async with aclosing(_output(call, source, "--batch")) as chunks:
+        async for chunk in chunks:
+            yield first.of(parser.feed(chunk))
+            if first.full and not parser.within:
+                return
+
+
+async def _output(call: Call, source: Source, mode: str) -> AsyncGenerator[bytes]:
+    """What `git cat-file` prints of the blobs. mode: its flag."""
+    alone = source.sized and mode == "--batch-check"
+    processes = _alone if alone else _linked if source.choose is None else _fed
+    async with processes(call, source, mode) as (lister, reader):
         async with aclosing(reader.chunks(_READ)) as chunks:
             async for chunk in chunks:
-                yield first.of(parser.feed(chunk))
-                if first.full and not parser.within:
-                    return
+                yield chunk
         await reader.check()
         await source.check(lister)
 

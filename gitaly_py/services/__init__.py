@@ -20,6 +20,7 @@ def registry() -> list[Service]:
         server,
         smarthttp,
         ssh,
+        transaction,
     )
 
     return [
@@ -31,6 +32,7 @@ def registry() -> list[Service]:
         ssh.service,
         hook.service,
         server.service,
+        transaction.service,
         health.service,
         *reflection.services,
     ]

@@ -1,4 +1,4 @@
-"""Encodes listed blobs without a message object for each.
+"""Encodes listed blobs and LFS pointers without a message object for each.
 
 ListBlobs and ListAllBlobs have the same fields, up to the path that only the former has.
 """
@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from gitaly_py.git.wire.batch import Part, Sizes
-from gitaly_py.pb.blob_pb2 import ListBlobsResponse
+from gitaly_py.git.wire.lfs import parse_pointer
+from gitaly_py.pb.blob_pb2 import LFSPointer, ListBlobsResponse
 from gitaly_py.rpc.packer import field_prefixes, varint
 
 _Blob = ListBlobsResponse.Blob
@@ -18,6 +19,16 @@ _oid_prefix = field_prefixes(_Blob.OID_FIELD_NUMBER, 65)
 _data_prefix = field_prefixes(_Blob.DATA_FIELD_NUMBER)
 _path_prefix = field_prefixes(_Blob.PATH_FIELD_NUMBER)
 _SIZE = varint(_Blob.SIZE_FIELD_NUMBER << 3)
+
+MAX_POINTER = 200
+"""Bytes of the largest LFS pointer."""
+
+_pointer_oid = field_prefixes(LFSPointer.OID_FIELD_NUMBER, 65)
+_pointer_data = field_prefixes(LFSPointer.DATA_FIELD_NUMBER, MAX_POINTER + 1)
+_POINTER_SIZE = varint(LFSPointer.SIZE_FIELD_NUMBER << 3)
+_SIZED = [_POINTER_SIZE + varint(size) + _pointer_data(size) for size in range(MAX_POINTER + 1)]
+_FILE_OID = field_prefixes(LFSPointer.FILE_OID_FIELD_NUMBER, 65)(64)
+_FILE_SIZE = varint(LFSPointer.FILE_SIZE_FIELD_NUMBER << 3)
 
 _KEPT = 1 << 14
 """Encoded parts that are kept for the next entry that needs them."""
@@ -113,6 +124,29 @@ class BlobEncoder:
                 out, total = [], 0
         if out:
             yield b"".join(out)
+
+
+def encoded_pointers(blobs: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
+    """The encoded LFSPointer of each of the (id, content) that is one, without the tag of its field."""
+    return [
+        b"".join(
+            (
+                _SIZED[len(data)],
+                data,
+                _pointer_oid(len(oid)),
+                oid,
+                _FILE_OID,
+                found.oid,
+                _file_size(found.size),
+            )
+        )
+        for oid, data in blobs
+        if (found := parse_pointer(data)) is not None
+    ]
+
+
+def _file_size(size: int) -> bytes:
+    return _FILE_SIZE + varint(size) if size else b""
 
 
 def _interleaved(*columns: list[bytes]) -> bytes:

@@ -1,12 +1,13 @@
-"""The encoded blobs are what a real message holds."""
+"""The encoded blobs and pointers are what a real message holds."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitaly_py.git.wire.batch import Sizes
-from gitaly_py.pb.blob_pb2 import ListBlobsResponse
-from gitaly_py.services.blob.encoding import BlobEncoder
+from gitaly_py.pb.blob_pb2 import LFSPointer, ListBlobsResponse
+from gitaly_py.services.blob.encoding import BlobEncoder, encoded_pointers
+from tests.support.blobs import LFS_VERSION
 
 Blob = ListBlobsResponse.Blob
 data = st.binary(max_size=40) | st.sampled_from([127, 128, 3000, 70_000, 131_072]).map(lambda n: b"x" * n)
@@ -43,6 +44,31 @@ def test_encoded_contents_are_parsed_back(
     pieces = [*encoder.contents(parts[:half]), *encoder.contents(parts[half:])]
 
     assert decoded(pieces) == expected
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([b"1" * 40, b"2" * 64]),
+            st.integers(0, 300) | st.integers(0, 2**63 - 1),
+            st.sampled_from([b"", b"\n", b"\nx", b"\n" + b"#" * 50]),
+        ),
+        max_size=5,
+    )
+)
+def test_encoded_pointers_are_parsed_back(entries: list[tuple[bytes, int, bytes]]) -> None:
+    blobs = []
+    expected = []
+    for oid, size, end in entries:
+        data = LFS_VERSION + b"oid sha256:%064x\nsize %d%b" % (size, size, end)
+        blobs += [(oid, data), (oid, data[1:])]
+        file_oid = b"%064x" % size
+        expected.append(
+            LFSPointer(size=len(data), data=data, oid=oid.decode(), file_oid=file_oid, file_size=size)
+        )
+
+    assert [LFSPointer.FromString(encoded) for encoded in encoded_pointers(blobs)] == expected
 
 
 @pytest.mark.parametrize("with_paths", [False, True])

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, suppress
 
 READ_SIZE = 64 * 1024
 """What a pipe holds by default: larger reads would not return more."""
@@ -116,28 +116,29 @@ class PipeReader(_Pipe):
         del self._buffer[: found + len(separator)]
         return taken
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """All bytes, as many at a time as have arrived.
+    async def batches(self, separator: bytes) -> AsyncGenerator[list[bytes]]:
+        """All records, without their separators, as many at a time as have arrived."""
+        rest = b""
+        async with aclosing(self.chunks()) as chunks:
+            async for chunk in chunks:
+                *records, rest = (rest + chunk).split(separator)
+                if records:
+                    yield records
+        if rest:
+            yield [rest]
+
+    async def chunks(self, size: int = _BULK_READ_SIZE) -> AsyncGenerator[bytes]:
+        """Everything up to the end of the stream, up to `size` bytes at a time.
 
         git writes 4 KiB at a time. Once there is much of it, a moment's wait saves hundreds of reads.
         """
-        size = 0
+        total = 0
         self.widen()
-        while chunk := await self.read(_BULK_READ_SIZE):
+        while chunk := await self.read(size):
             yield chunk
-            size += len(chunk)
-            if size > READ_SIZE and len(chunk) < READ_SIZE:
+            total += len(chunk)
+            if total > READ_SIZE and len(chunk) < READ_SIZE:
                 await asyncio.sleep(_GATHER_SECONDS)
-
-    async def batches(self, separator: bytes) -> AsyncIterator[list[bytes]]:
-        """All records, without their separators, as many at a time as have arrived."""
-        rest = b""
-        async for chunk in self.chunks():
-            *records, rest = (rest + chunk).split(separator)
-            if records:
-                yield records
-        if rest:
-            yield [rest]
 
     async def records(self, separator: bytes) -> AsyncIterator[bytes]:
         """All records, without their separators; what follows the last separator counts if not empty."""

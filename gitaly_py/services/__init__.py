@@ -23,6 +23,7 @@ def registry() -> list[Service]:
         server,
         smarthttp,
         ssh,
+        transaction,
     )
 
     return [
@@ -37,6 +38,7 @@ def registry() -> list[Service]:
         ssh.service,
         hook.service,
         server.service,
+        transaction.service,
         health.service,
         *reflection.services,
     ]

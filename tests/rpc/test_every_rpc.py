@@ -25,6 +25,8 @@ from tests.support.status import refused
 PRESENT = present()
 WITH_REPOSITORY = [method for method in PRESENT if method.target]
 INTERNAL_WHEN_A_FILE = {
+    "/gitaly.BlobService/ListAllBlobs",
+    "/gitaly.BlobService/ListLFSPointers",
     "/gitaly.RepositoryService/RepositoryExists",
     "/gitaly.RefService/UpdateReferences",
     "/gitaly.SSHService/SSHUploadPackWithSidechannel",

@@ -12,6 +12,7 @@ WireError
 ├── MalformedDiff            git printed a diff that cannot be parsed
 ├── MalformedMerge           git merge-tree said something unexpected
 ├── MalformedStats           git counted lines in a way that cannot be parsed
+├── MissingObject            cat-file did not find what it was asked for
 ├── MalformedRequest         no request of protocol version 2
 └── MalformedNegotiation     a fetch request that cannot be counted
 """
@@ -74,6 +75,14 @@ class MalformedStats(WireError):
 
     def __init__(self, record: bytes) -> None:
         super().__init__(f"error parsing {quote(record)}")
+
+
+class MissingObject(WireError):
+    """The object `oid` is not in the repository."""
+
+    def __init__(self, oid: str) -> None:
+        super().__init__("object not found")
+        self.oid = oid
 
 
 class MalformedRequest(WireError):

@@ -90,6 +90,10 @@ class Process:
         """The same, as many at a time as have arrived: for output of very many records."""
         return self._output.batches(separator)
 
+    def pieces(self, size: int) -> AsyncIterator[bytes]:
+        """Standard output in pieces of at most `size` bytes, not many more than it takes."""
+        return self._output.pieces(size)
+
     async def wait(self) -> int:
         """The exit status (negative: number of the signal).
 

@@ -140,6 +140,16 @@ class PipeReader(_Pipe):
             for record in batch:
                 yield record
 
+    async def pieces(self, size: int) -> AsyncIterator[bytes]:
+        """Everything, in pieces of at most `size` bytes and, once there is much, in few of them."""
+        passed = 0
+        self._widen()
+        while piece := await self.read(size):
+            yield piece
+            passed += len(piece)
+            if passed > READ_SIZE and len(piece) < min(size, READ_SIZE):
+                await asyncio.sleep(_GATHER_SECONDS)
+
     def _widen(self) -> None:
         """Lets the pipe hold more, where the system grants it, so that a wait does not hold up git."""
         with suppress(PermissionError):

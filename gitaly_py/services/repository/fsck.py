@@ -13,7 +13,7 @@ from gitaly_py.services.repository.service import service
 async def fsck(call: Call, request: FsckRequest) -> FsckResponse:
     """What git finds wrong, in its own words and order; nothing when it is satisfied.
 
-    repo_only: leaves out what the repository borrows from others.
+    repo_only: looks at loose objects and at what references reach only, not at whole packs.
     """
     flags: list[Flag] = ["--no-progress", "--no-dangling"]
     if request.repo_only:

@@ -20,7 +20,8 @@ Infos = list[tuple[str, str, str]]
 
 FILES: dict[str | bytes, Entry] = {
     ".gitattributes": (
-        b"*.rb diff=ruby text -merge\n*.md text=auto\n/top/** top\ndocs/ folder\n[attr]mine foo=bar -baz\n*.m mine\n"
+        b"*.rb diff=ruby text -merge\n*.md text=auto\n/top/** top\ndocs/ folder\n"
+        b"[attr]mine foo=bar -baz\n*.m mine\n"
         b'*.u -unspec !unspec\n"with space.rb" spaced\ncaf\xc3\xa9.rb accent=\xc3\xa9\n'
     ),
     "top/.gitattributes": b"*.rb diff=other !text\n",

@@ -38,14 +38,17 @@ async def search_files_by_name(
     an unknown revision it finds nothing.
     """
     expression = _expression(request.filter)
-    end = request.offset + request.limit if request.limit else None
-    found: list[bytes] = []
+    response = SearchFilesByNameResponse()
+    begin = request.offset
     async with aclosing(_paths(call, request)) as batches:
         async for paths in batches:
-            found += paths if expression is None else await _matching(expression, paths)
-            if end is not None and len(found) >= end:
+            found = paths if expression is None else await _matching(expression, paths)
+            end = begin + request.limit - len(response.files) if request.limit else None
+            response.files.extend(found[begin:end])
+            begin = max(0, begin - len(found))
+            if request.limit and len(response.files) == request.limit:
                 break
-    yield SearchFilesByNameResponse(files=found[request.offset : end])
+    yield response
 
 
 async def _paths(call: Call, request: SearchFilesByNameRequest) -> AsyncGenerator[list[bytes]]:

@@ -350,8 +350,9 @@ async def test_an_empty_tree_has_nothing_to_archive(
 ) -> None:
     any_format_repo.commit(ref="refs/heads/main")
 
-    async with refused(StatusCode.FAILED_PRECONDITION, "path doesn't exist"):
-        await archive(repositories, any_format_repo)
+    for commit_id in ("main", "main^{tree}", any_format_repo.format.empty_tree):
+        async with refused(StatusCode.FAILED_PRECONDITION, "path doesn't exist"):
+            await archive(repositories, any_format_repo, commit_id=commit_id)
 
 
 async def test_git_ends_when_the_client_hangs_up(

@@ -99,7 +99,9 @@ async def test_a_large_tree_is_one_message(repositories: RepositoryServiceStub, 
 
     assert await search(repositories, repo) == names
     assert await search(repositories, repo, filter="5-x+$") == [name for name in names if name[5:6] == b"5"]
-    assert await search(repositories, repo, limit=3, offset=10_000) == names[10_000:10_003]
+    for offset, limit in ((10_000, 3), (1, 15_000), (7_000, 0), (19_999, 5)):
+        expected = names[offset : offset + limit] if limit else names[offset:]
+        assert await search(repositories, repo, limit=limit, offset=offset) == expected
 
 
 async def test_what_finds_nothing_is_one_empty_message(

@@ -22,7 +22,7 @@ Info = GetFileAttributesResponse.AttributeInfo
 _UNSPECIFIED = b"unspecified"
 
 _MOST_WORK = 64 * 1024 * 1024
-"""Bytes of a path times its folders: git copies the path up to each of them."""
+"""Characters of a path times its folders: git copies the path up to each of them."""
 
 
 @service.rpc(

@@ -105,6 +105,16 @@ async def test_attributes_are_those_that_git_finds(
         ("new\nline.rb", "diff", "ruby"),
     ):
         assert info in expected
+    # Each by itself, since what is looked up for one path is there for the others.
+    for path in (
+        "top//middle/./low/../a.rb",
+        "top/middle/absent/folder/far.rb",
+        "linked/a.rb",
+        "folder/a.rb",
+    ):
+        found = await attributes(repositories, any_format_repo, oid, [path], ATTRIBUTES)
+        assert found == [info for info in expected if info[0] == path]
+        assert found
 
 
 async def test_any_revision_of_a_tree_will_do(

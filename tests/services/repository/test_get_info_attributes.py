@@ -71,3 +71,18 @@ async def test_what_is_no_file_is_printed(repositories: RepositoryServiceStub, a
 
     commit(repo, ("160000", "1" * repo.format.hex_length))
     assert await pieces(repositories, repo) == [b""]
+
+
+async def test_a_file_that_cannot_be_read_is_one_empty_message(
+    repositories: RepositoryServiceStub, any_format_repo: Repo
+) -> None:
+    repo = any_format_repo
+    commit(repo, b"* broken\n" + repo.path.encode())
+    oid = repo.git("rev-parse", "HEAD:.gitattributes")
+    path = Path(repo.path, "objects", oid[:2], oid[2:])
+    path.write_bytes(path.read_bytes()[:-8])
+
+    assert await pieces(repositories, repo) == [b""]
+
+    path.unlink()
+    assert await pieces(repositories, repo) == [b""]

@@ -137,7 +137,7 @@ class PipeReader(_Pipe):
         while chunk := await self.read(size):
             yield chunk
             total += len(chunk)
-            if total > READ_SIZE and len(chunk) < READ_SIZE:
+            if total > READ_SIZE and len(chunk) < min(size, READ_SIZE):
                 await asyncio.sleep(_GATHER_SECONDS)
 
     async def records(self, separator: bytes) -> AsyncIterator[bytes]:

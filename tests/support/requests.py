@@ -48,6 +48,7 @@ REQUESTS: Mapping[str, Mapping[str, Any]] = {
     "/gitaly.ServerService/DiskStatistics": {},
     "/gitaly.ServerService/ReadinessCheck": {},
     "/gitaly.ServerService/ServerInfo": {},
+    "/gitaly.ServerService/ServerSignature": {},
     "/gitaly.SmartHTTPService/InfoRefsReceivePack": {},
     "/gitaly.SmartHTTPService/InfoRefsUploadPack": {},
     "/gitaly.SmartHTTPService/PostReceivePack": {"gl_id": "user-1", "gl_username": "rosa"},

@@ -34,10 +34,15 @@ REQUESTS: Mapping[str, Mapping[str, Any]] = {
     "/gitaly.RefService/UpdateReferences": {
         "updates": [{"reference": b"refs/heads/gone", "new_object_id": ZERO}]
     },
+    "/gitaly.RepositoryService/BackupCustomHooks": {},
     "/gitaly.RepositoryService/CalculateChecksum": {},
+    "/gitaly.RepositoryService/CreateBundle": {},
+    "/gitaly.RepositoryService/CreateBundleFromRefList": {"patterns": [b"--all"]},
     "/gitaly.RepositoryService/CreateRepository": {},
     "/gitaly.RepositoryService/FindMergeBase": {"revisions": [b"main", b"main"]},
     "/gitaly.RepositoryService/GetArchive": {"commit_id": "main", "prefix": "p"},
+    "/gitaly.RepositoryService/GetCustomHooks": {},
+    "/gitaly.RepositoryService/GetSnapshot": {},
     "/gitaly.RepositoryService/HasLocalBranches": {},
     "/gitaly.RepositoryService/ObjectFormat": {},
     "/gitaly.RepositoryService/RemoveRepository": {},

@@ -202,6 +202,15 @@ async def test_an_empty_message_is_refused(daemon: Daemon) -> None:
     assert await faults(daemon, empty) == []
 
 
+@pytest.mark.parametrize("path", ["nowhere.git", "a\0b.git", "a/../../b.git"], ids=repr)
+async def test_a_repository_that_cannot_be_costs_no_process(daemon: Daemon, path: str) -> None:
+    repository = Repository(storage_name="default", relative_path=path)
+    methods = [method for method in METHODS if method.target and method.path not in CREATING]
+    requests = (attempt(str(each), each, valid_request(each, repository), None) for each in methods)
+
+    assert await faults(daemon, requests) == []
+
+
 async def test_a_fault_would_be_found(daemon: Daemon, repo: Repo) -> None:
     repo.commit("subject", files={"file": b"content"}, ref="refs/heads/main")
     method = next(method for method in METHODS if method.name == "CountCommits")

@@ -266,6 +266,7 @@ FIELDS: dict[str, dict[str, Kind]] = {
         "updates.old_object_id": OPTIONAL_OBJECT_ID,
         "updates.new_object_id": OBJECT_ID,
     },
+    "VoteTransaction": {"node": TEXT, "reference_updates_hash": REFERENCE},
     "WriteRef": {"ref": REFERENCE, "revision": REVISION, "old_revision": OPTIONAL_REVISION},
 }
 """The kinds of fields by the names of RPCs."""
@@ -291,6 +292,11 @@ class Place(NamedTuple):
     def is_text(self) -> bool:
         """Whether it can hold UTF-8 only."""
         return self.field.type == FieldDescriptor.TYPE_STRING
+
+    @property
+    def is_map_key(self) -> bool:
+        """Whether it is the key of a map, whose values are numbers then."""
+        return bool(self.field.containing_type.GetOptions().map_entry)
 
     @property
     def kind(self) -> Kind:
@@ -326,12 +332,16 @@ def _places(method: Method, descriptor: Any, path: tuple[str, ...]) -> Iterator[
 def put(message: Any, place: Place, value: bytes) -> None:
     """Sets the field, or the last value of a repeated one. Messages on the way are made when not there."""
     *parents, last = place.path
+    if place.is_map_key:
+        last = parents.pop()
     for name in parents:
         repeated = message.DESCRIPTOR.fields_by_name[name].is_repeated
         inner = getattr(message, name)
         message = inner if not repeated else (inner[0] if inner else inner.add())
     content: Any = value.decode() if place.is_text else value
-    if place.field.is_repeated:
+    if place.is_map_key:
+        getattr(message, last)[content] = 1
+    elif place.field.is_repeated:
         del getattr(message, last)[-1:]
         getattr(message, last).append(content)
     else:

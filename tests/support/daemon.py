@@ -21,6 +21,13 @@ import psutil
 
 StubT = TypeVar("StubT")
 
+CHANNEL_OPTIONS = [
+    ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+    ("grpc.max_metadata_size", 16 * 1024 * 1024),
+    ("grpc.absolute_max_metadata_size", 16 * 1024 * 1024),
+]
+"""What clients written in Go take, also of errors that quote what was sent."""
+
 START_SECONDS = 90
 STOP_SECONDS = 30
 
@@ -141,9 +148,7 @@ format = "json"
     def channel(self) -> grpc.aio.Channel:
         """A plain channel to the unix socket; one for all tests that share this daemon."""
         if self._channel is None:
-            self._channel = grpc.aio.insecure_channel(
-                f"unix:{self.socket}", options=[("grpc.max_receive_message_length", 4 * 1024 * 1024)]
-            )
+            self._channel = grpc.aio.insecure_channel(f"unix:{self.socket}", options=CHANNEL_OPTIONS)
         return self._channel
 
     def stub(self, kind: type[StubT]) -> StubT:

@@ -137,14 +137,14 @@ def _any_of(patterns: Iterable[bytes]) -> Rule:
 
 
 def _rule(pattern: bytes, *, ignore_case: bool) -> Rule:
-    matches = compiled(pattern, path=True, ignore_case=ignore_case).matches
     if is_glob(pattern):
         # No name holds the special characters, so none can be equal or below.
-        return matches
+        return compiled(pattern, path=True, ignore_case=ignore_case).matches
     below = pattern if pattern.endswith(b"/") else pattern + b"/"
     if not ignore_case:
         return lambda name: name == pattern or name.startswith(below)
-    return lambda name: name.startswith(below) or matches(name)
+    folded = pattern.lower()
+    return lambda name: name.startswith(below) or name.lower() == folded
 
 
 def _literal_prefix(pattern: bytes) -> bytes:

@@ -3,8 +3,10 @@
 from gitaly_py.services.repository import (
     archive,
     branches,
+    bundles,
     checksum,
     config,
+    custom_hooks,
     existence,
     facts,
     fast_export,
@@ -16,6 +18,7 @@ from gitaly_py.services.repository import (
     raw_changes,
     search_content,
     search_names,
+    snapshot,
     write_ref,
 )
 from gitaly_py.services.repository.service import service
@@ -23,8 +26,10 @@ from gitaly_py.services.repository.service import service
 __all__ = [
     "archive",
     "branches",
+    "bundles",
     "checksum",
     "config",
+    "custom_hooks",
     "existence",
     "facts",
     "fast_export",
@@ -37,5 +42,6 @@ __all__ = [
     "search_content",
     "search_names",
     "service",
+    "snapshot",
     "write_ref",
 ]

@@ -1,0 +1,1 @@
+"""AnalysisService: importing the modules registers their handlers."""

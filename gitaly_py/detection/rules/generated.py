@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import posixpath
 
-from gitaly_py.services.analysis.generated_content import RULES, is_source_map
-from gitaly_py.services.analysis.generated_paths import has_generated_path
-from gitaly_py.services.analysis.sample import Sample
+from gitaly_py.detection.rules.generated_content import RULES, is_source_map
+from gitaly_py.detection.rules.generated_paths import has_generated_path
+from gitaly_py.detection.rules.sample import Sample
 
 
 def is_generated(path: bytes, content: bytes) -> bool:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitaly_py.services.analysis.generated import is_generated
-from gitaly_py.services.analysis.generated_content import RULES
+from gitaly_py.detection.rules.generated import is_generated
+from gitaly_py.detection.rules.generated_content import RULES
 
 LONG = b"x" * 111
 

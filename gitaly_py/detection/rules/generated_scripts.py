@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from gitaly_py.services.analysis.sample import Sample
+from gitaly_py.detection.rules.sample import Sample
 
 _MINIFIED_LENGTH = 110
 """Bytes of an average line that nobody writes by hand."""

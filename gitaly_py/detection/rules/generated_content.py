@@ -6,14 +6,14 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
-from gitaly_py.services.analysis.generated_markup import is_generated_html, is_generated_postscript
-from gitaly_py.services.analysis.generated_scripts import (
+from gitaly_py.detection.rules.generated_markup import is_generated_html, is_generated_postscript
+from gitaly_py.detection.rules.generated_scripts import (
     has_source_map,
     is_coffee_script,
     is_minified,
     is_parser,
 )
-from gitaly_py.services.analysis.sample import Sample
+from gitaly_py.detection.rules.sample import Sample
 
 Rule = Callable[[Sample], bool]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gitaly_py.services.analysis.sample import Sample
+from gitaly_py.detection.rules.sample import Sample
 
 _FONT = re.compile(rb"[\r\n][ \t\f\v]*(?:currentfile eexec\s|/sfnts\s+\[)")
 _PS_GENERATOR = re.compile(

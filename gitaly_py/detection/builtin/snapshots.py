@@ -91,13 +91,17 @@ def _replace(repository: Repository, data: bytes) -> None:
 
 
 def _snapshot(table: Mapping[str, Any]) -> Snapshot:
-    by_file = {path: next(iter(counted.items())) for path, counted in table["by_file"].items()}
     return Snapshot(
         str(table["commit_id"]),
-        {path.encode("latin-1"): (str(name), int(size)) for path, (name, size) in by_file.items()},
+        {path.encode("latin-1"): _counted(counted) for path, counted in table["by_file"].items()},
         {path.encode("latin-1"): str(oid) for path, oid in table["attributes"].items()},
         {name: (int(number), str(color)) for name, (number, color) in table["languages"].items()},
     )
+
+
+def _counted(counted: Mapping[str, int]) -> tuple[str, int]:
+    [(name, size)] = counted.items()
+    return str(name), int(size)
 
 
 def _text(path: bytes) -> str:

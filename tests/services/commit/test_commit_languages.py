@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
+import os
 import shutil
-import struct
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,34 +21,423 @@ from tests.support.daemon import Daemon
 from tests.support.repositories import Entry, Repo
 from tests.support.status import refused
 
-Languages = list[CommitLanguagesResponse.Language]
+Language = CommitLanguagesResponse.Language
+Files = Mapping[str | bytes, Entry]
+
+RUBY, JAVA, C = b"puts 1\n", b"class B {}\n", b"int x;\n"
 
 
 async def languages_of(
     daemon: Daemon, repo: Repo, revision: bytes | str = b"main", **repository: Any
-) -> Languages:
+) -> list[Language]:
+    message = type(repo.message)(**repository)
+    message.MergeFrom(repo.message)
     name = revision.encode() if isinstance(revision, str) else revision
-    request = CommitLanguagesRequest(repository=repo.message, revision=name)
-    for field, value in repository.items():
-        (setattr if isinstance(value, str) else _extend)(request.repository, field, value)
-    response = await daemon.stub(CommitServiceStub).CommitLanguages(request)
-    return list(response.languages)
-
-
-def _extend(message: Any, field: str, values: list[str]) -> None:
-    getattr(message, field).extend(values)
+    request = CommitLanguagesRequest(repository=message, revision=name)
+    return list((await daemon.stub(CommitServiceStub).CommitLanguages(request)).languages)
 
 
 async def bytes_of(daemon: Daemon, repo: Repo, revision: bytes | str = b"main") -> dict[str, int]:
     return {language.name: language.bytes for language in await languages_of(daemon, repo, revision)}
 
 
-async def counted(daemon: Daemon, repo: Repo, files: Mapping[str | bytes, Entry]) -> dict[str, int]:
-    """Bytes by language of a fresh commit on main."""
-    repo.commit("x\n", files, ref="refs/heads/main")
+async def counted(daemon: Daemon, repo: Repo, files: Files, parents: tuple[str, ...] = ()) -> dict[str, int]:
+    """Bytes by language of a fresh commit on main that has these files."""
+    repo.commit("x\n", files, parents, ref="refs/heads/main")
     return await bytes_of(daemon, repo)
 
 
-async def test_smoke(daemon: Daemon, any_format_repo: Repo) -> None:
-    got = await counted(daemon, any_format_repo, {"a.rb": b"puts 1\n", "b.java": b"class B {}\n", "README.md": b"# hi\n", "c.msg": b"message Foo\n{\n}\n"})
-    assert got == {"Ruby": 7, "Java": 11, "OMNeT++ MSG": 16}
+def kept_file(repo: Repo) -> Path:
+    return Path(repo.path, "gitaly-language.stats")
+
+
+async def test_languages_have_bytes_shares_colours_and_ids(daemon: Daemon, any_format_repo: Repo) -> None:
+    files: Files = {
+        "a.rb": RUBY,
+        "lib/B.java": JAVA,
+        "lib/x.c": C,
+        "lib/y.c": C,
+        "m.msg": b"message Foo\n{\n}\n",
+    }
+    any_format_repo.commit("x\n", files, ref="refs/heads/main")
+
+    assert await languages_of(daemon, any_format_repo) == [
+        Language(name="OMNeT++ MSG", share=100 * 16 / 48, color="#a0e0a0", bytes=16, language_id=664100008),
+        Language(name="C", share=100 * 14 / 48, color="#555555", bytes=14, language_id=41),
+        Language(name="Java", share=100 * 11 / 48, color="#b07219", bytes=11, language_id=181),
+        Language(name="Ruby", share=100 * 7 / 48, color="#701516", bytes=7, language_id=326),
+    ]
+
+
+async def test_shares_are_gitalys_to_the_last_bit(daemon: Daemon, repo: Repo) -> None:
+    files: Files = {"a.rb": b"#" * 2943, "b.js": b"/\n" * 1144, "c.html": b"<" * 593, "d.coffee": b"#" * 52}
+    repo.commit("x\n", files, ref="refs/heads/main")
+
+    shares = {language.name: language.share for language in await languages_of(daemon, repo)}
+
+    total = 2943 + 2288 + 593 + 52
+    single = lambda value: Language(share=value).share  # noqa: E731
+    assert shares == {
+        "Ruby": single(single(294300) / single(total)),
+        "JavaScript": single(single(228800) / single(total)),
+        "HTML": single(single(59300) / single(total)),
+        "CoffeeScript": single(single(5200) / single(total)),
+    }
+    assert list(shares.values()) == sorted(shares.values(), reverse=True)
+
+
+async def test_languages_of_equal_share_come_by_name(daemon: Daemon, repo: Repo) -> None:
+    repo.commit("x\n", {"a.rb": b"1234567", "z.c": b"1234567", "m.go": b"1234567"}, ref="refs/heads/main")
+
+    assert [language.name for language in await languages_of(daemon, repo)] == ["C", "Go", "Ruby"]
+
+
+async def test_only_what_is_the_projects_own_source_counts(daemon: Daemon, any_format_repo: Repo) -> None:
+    repo = any_format_repo
+    submodule = "1" * repo.format.hex_length
+
+    assert await counted(
+        daemon,
+        repo,
+        {
+            "a.rb": RUBY,
+            "empty.go": b"",
+            "README.md": b"# prose\n",
+            "data.json": b"{}\n",
+            "docs/x.rb": RUBY,
+            "vendor/x.rb": RUBY,
+            "node_modules/a/x.js": b"x()\n",
+            "jquery.min.js": b"x()\n",
+            "lib/testdata/x.go": b"package x\n",
+            "Gopkg.lock": b"x\n",
+            "lib/gen.rb": b"# Autogenerated by Thrift Compiler\n",
+            "binary.c": b"int\0x;\n",
+            "unknown.zzz": b"?\n",
+            "module": ("160000", submodule),
+            "link.go": ("120000", b"a.rb"),
+            b"lib/\xff\xfe.py": b"pass\n",
+        },
+    ) == {"Ruby": 7, "Go": 4, "Python": 5}
+
+
+async def test_files_are_told_by_name_shebang_modeline_and_content(daemon: Daemon, repo: Repo) -> None:
+    assert await counted(
+        daemon,
+        repo,
+        {
+            "Makefile": b"all:\n",
+            "run": b"#!/usr/bin/env -S python3.11 -u\n",
+            "lines": b"# vim: set ft=perl :\n",
+            "x.inc": b"# -*- mode: Ruby -*-\n",
+            "x.h": b"#include <vector>\nstd::vector<int> x;\n",
+            "y.h": b"int x;\n",
+        },
+    ) == {"Makefile": 5, "Python": 32, "Perl": 21, "Ruby": 21, "C++": 38, "C": 7}
+
+
+async def test_large_files_count_whole_and_are_told_by_their_beginning(
+    daemon: Daemon, any_format_repo: Repo
+) -> None:
+    large = b"#!/usr/bin/ruby\n" + b"x\n" * 600_000
+
+    assert await counted(daemon, any_format_repo, {"large": large, "late": b"\n" * 20_000 + b"#!ruby"}) == {
+        "Ruby": len(large)
+    }
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        (b"*.rb linguist-vendored\n", {"Java": 11}),
+        (b"*.rb linguist-documentation\n", {"Java": 11}),
+        (b"*.rb linguist-generated\n", {"Java": 11}),
+        (b"*.rb -linguist-detectable\n", {"Java": 11}),
+        (b"docs/** -linguist-documentation\n", {"Ruby": 10, "Java": 11}),
+        (b"vendor/*.rb -linguist-vendored\n", {"Ruby": 12, "Java": 11}),
+        (b"*.lock -linguist-generated linguist-language=Go\n", {"Ruby": 7, "Java": 11, "Go": 2}),
+        (b"*.json linguist-detectable\n", {"Ruby": 7, "Java": 11, "JSON": 3}),
+        (b"*.rb linguist-language=omnetpp-msg\n", {"OMNeT++ MSG": 7, "Java": 11}),
+        (b"*.rb linguist-language=ssh_config linguist-detectable\n", {"SSH Config": 7, "Java": 11}),
+        (b"*.rb linguist-language=nonsense\n", {"Java": 11}),
+        (b"*.rb linguist-language\n", {"Java": 11}),
+        (b"*.rb linguist-vendored=true\n", {"Ruby": 7, "Java": 11}),
+        (b"vendor/*.rb linguist-vendored=false\n", {"Ruby": 7, "Java": 11}),
+        (b"[attr]mine linguist-language=C\n*.rb mine\n", {"C": 7, "Java": 11}),
+        (b"* text\n", {"Ruby": 7, "Java": 11}),
+    ],
+    ids=lambda value: value.decode().strip() if isinstance(value, bytes) else "",
+)
+async def test_attributes_decide(
+    daemon: Daemon, repo: Repo, attributes: bytes, expected: dict[str, int]
+) -> None:
+    files: Files = {
+        "a.rb": RUBY,
+        "B.java": JAVA,
+        "docs/d.rb": b"#d\n",
+        "vendor/v.rb": b"#vvv\n",
+        "x.lock": b"#\n",
+        "c.json": b"{}\n",
+        ".gitattributes": attributes,
+    }
+
+    assert await counted(daemon, repo, files) == expected
+
+
+async def test_attributes_are_those_of_the_commit_at_every_level(
+    daemon: Daemon, any_format_repo: Repo
+) -> None:
+    repo = any_format_repo
+    below: Files = {"lib/.gitattributes": b"*.rb linguist-language=Java\n", "lib/a.rb": RUBY, "b.rb": RUBY}
+    first = repo.commit("x\n", below, ref="refs/heads/main")
+    repo.commit("y\n", {"lib/a.rb": RUBY, "b.rb": RUBY}, (first,), ref="refs/heads/main")
+
+    assert await bytes_of(daemon, repo, first) == {"Java": 7, "Ruby": 7}
+    assert await bytes_of(daemon, repo) == {"Ruby": 14}
+    assert await bytes_of(daemon, repo, first) == {"Java": 7, "Ruby": 7}
+
+
+async def test_a_detectable_language_that_does_not_exist_fails(daemon: Daemon, repo: Repo) -> None:
+    attributes = b"*.rb linguist-language=nonsense linguist-detectable\n"
+    repo.commit("x\n", {"a.rb": RUBY, ".gitattributes": attributes}, ref="refs/heads/main")
+
+    for _ in range(2):
+        async with refused(
+            StatusCode.INTERNAL, "linguist language_id fetch: linguist language_id not found: nonsense"
+        ):
+            await languages_of(daemon, repo)
+    assert not kept_file(repo).exists()
+
+
+async def test_colours_come_from_the_group_or_the_name_where_there_is_none(
+    daemon: Daemon, repo: Repo
+) -> None:
+    attributes = b"*.a linguist-detectable linguist-language=ssh_config\n*.b linguist-language=genshi\n"
+    repo.commit("x\n", {"x.a": b"aa", "x.b": b"b", ".gitattributes": attributes}, ref="refs/heads/main")
+
+    colors = {language.name: language.color for language in await languages_of(daemon, repo)}
+
+    assert colors == {"SSH Config": "#d1dbe0", "Genshi": "#951531"}
+
+
+async def test_without_a_revision_it_is_the_default_branch(daemon: Daemon, any_format_repo: Repo) -> None:
+    repo = any_format_repo
+    repo.symref("HEAD", "refs/heads/trunk")
+    repo.commit("x\n", {"a.rb": RUBY}, ref="refs/heads/trunk")
+    repo.commit("x\n", {"a.java": JAVA}, ref="refs/heads/main")
+
+    assert await bytes_of(daemon, repo, b"") == {"Ruby": 7}
+
+
+async def test_tags_trees_and_expressions_are_revisions(daemon: Daemon, any_format_repo: Repo) -> None:
+    repo = any_format_repo
+    first = repo.commit("x\n", {"a.rb": RUBY}, ref="refs/heads/main")
+    second = repo.commit("x\n", {"a.java": JAVA}, (first,), ref="refs/heads/main")
+    repo.tag("v1", first)
+
+    for revision in ("v1", "refs/tags/v1", "main~1", "main^", first, first[:12], first + "^{tree}"):
+        assert await bytes_of(daemon, repo, revision) == {"Ruby": 7}, revision
+    for revision in ("main", "HEAD", "refs/heads/main", "main^{commit}", second.upper()):
+        assert await bytes_of(daemon, repo, revision) == {"Java": 11}, revision
+
+
+async def test_of_a_branch_and_a_tag_of_one_name_the_branch_wins(
+    daemon: Daemon, any_format_repo: Repo
+) -> None:
+    repo = any_format_repo
+    branch = repo.commit("x\n", {"a.rb": RUBY}, ref="refs/heads/v1")
+    tagged = repo.commit("x\n", {"a.java": JAVA}, ref="refs/heads/main")
+    repo.tag("v1", tagged)
+
+    assert await bytes_of(daemon, repo, "v1") == {"Ruby": 7}
+    assert await bytes_of(daemon, repo, "tags/v1") == {"Java": 11}
+    assert repo.git("rev-parse", "refs/heads/v1") == branch
+
+
+async def test_an_ambiguous_name_without_a_branch_fails(daemon: Daemon, repo: Repo) -> None:
+    oid = repo.commit("x\n", {"a.rb": RUBY}, ref="refs/remotes/both")
+    repo.tag("both", oid)
+
+    async with refused(StatusCode.INTERNAL, "looking up revision: refname is ambiguous"):
+        await languages_of(daemon, repo, "both")
+
+
+@pytest.mark.parametrize("revision", ["nope", "f" * 12, "main:missing", ""])
+async def test_what_git_can_not_resolve_fails_with_its_words(
+    daemon: Daemon, repo: Repo, revision: str
+) -> None:
+    name = revision.partition(":")[0]
+    if name == "main":
+        async with refused(StatusCode.INVALID_ARGUMENT, "revision can't contain ':'"):
+            await languages_of(daemon, repo, revision)
+        return
+
+    text = f"fatal: ambiguous argument '{revision}': unknown revision or path not in the working tree."
+    async with refused(StatusCode.INTERNAL, f"looking up revision: exit status 128: {text}"):
+        await languages_of(daemon, repo, revision)
+
+
+async def test_what_has_no_tree_fails(daemon: Daemon, any_format_repo: Repo) -> None:
+    blob = any_format_repo.blob(b"x")
+    missing = "e" * any_format_repo.format.hex_length
+
+    for revision in (blob, missing):
+        async with refused(StatusCode.INTERNAL, "linguist language_id fetch: exit status 128"):
+            await languages_of(daemon, any_format_repo, revision)
+
+
+@pytest.mark.parametrize(
+    ("revision", "text"),
+    [(b"-x", "revision can't start with '-'"), (b"a b", "revision can't contain whitespace")],
+)
+async def test_bad_revisions_are_refused(daemon: Daemon, repo: Repo, revision: bytes, text: str) -> None:
+    async with refused(StatusCode.INVALID_ARGUMENT, text):
+        await languages_of(daemon, repo, revision)
+
+
+async def test_a_commit_without_languages_has_none(daemon: Daemon, any_format_repo: Repo) -> None:
+    repo = any_format_repo
+    repo.commit("x\n", {}, ref="refs/heads/main")
+    repo.commit("x\n", {"README.md": b"x\n", "x.json": b"{}\n"}, ref="refs/heads/prose")
+
+    assert await languages_of(daemon, repo) == []
+    assert await languages_of(daemon, repo, "prose") == []
+
+
+async def test_what_was_counted_is_known_without_the_objects(daemon: Daemon, any_format_repo: Repo) -> None:
+    repo = any_format_repo
+    expected = await counted(daemon, repo, {"a.rb": RUBY})
+    for folder in Path(repo.path, "objects").iterdir():
+        shutil.rmtree(folder)
+
+    assert await bytes_of(daemon, repo) == expected == {"Ruby": 7}
+
+
+async def test_another_daemon_finds_what_was_counted(
+    daemon: Daemon, repo: Repo, tmp_path_factory: pytest.TempPathFactory, engine: str
+) -> None:
+    expected = await counted(daemon, repo, {b"\xff/a.rb": RUBY, "b.java": JAVA})
+    shutil.rmtree(Path(repo.path, "objects"))
+    Path(repo.path, "objects").mkdir()
+    other = Daemon(tmp_path_factory.mktemp("d"), engine=engine).start()
+    os.rename(repo.path, other.storage / "moved.git")
+    repo.message.relative_path = "moved.git"
+
+    assert await bytes_of(other, repo) == expected == {"Ruby": 7, "Java": 11}
+
+    await other.close_channel()
+    assert other.stop() == 0
+
+
+async def test_changed_files_alone_are_counted_anew(daemon: Daemon, any_format_repo: Repo) -> None:
+    repo = any_format_repo
+    files: Files = {"a.rb": RUBY, "b.java": JAVA, "gone.c": C, "to-link": C, "kept.go": b"package x\n"}
+    assert await counted(daemon, repo, files) == {"Ruby": 7, "Java": 11, "C": 7, "Go": 10}
+    # An object that is the same in both commits isn't read again.
+    kept = repo.blob(b"package x\n")
+    Path(repo.path, "objects", kept[:2], kept[2:]).unlink()
+
+    files = {
+        "a.rb": RUBY + RUBY,
+        "renamed.java": JAVA,
+        "to-link": ("160000", "1" * repo.format.hex_length),
+        "kept.go": ("100644", kept),
+        b"\xff.c": C,
+    }
+
+    assert await counted(daemon, repo, files) == {"Ruby": 14, "Java": 11, "C": 7, "Go": 10}
+
+
+async def test_counting_on_equals_counting_anew(daemon: Daemon, repo: Repo, new_repo: Any) -> None:
+    tree: dict[str | bytes, Entry] = {".gitattributes": b"lib/* linguist-language=C\n", "a.rb": RUBY}
+    steps: list[dict[str | bytes, Entry | None]] = [
+        {"lib/a.rb": RUBY, "lib/b.java": JAVA},
+        {"lib/b.java": None, "docs/c.rb": RUBY},
+        {"lib/.gitattributes": b"*.rb -linguist-language\n"},
+        {"lib/a.rb": RUBY + RUBY, "docs/c.rb": None},
+        {".gitattributes": None},
+        {"a.rb": ("100755", RUBY), "README": b"x\n"},
+        {"lib/.gitattributes": None, "lib": b"#!/bin/sh\n", "lib/a.rb": None},
+    ]
+    for step in steps:
+        tree |= {path: entry for path, entry in step.items() if entry is not None}
+        tree = {path: entry for path, entry in tree.items() if step.get(path, b"") is not None}
+        fresh = new_repo()
+
+        assert await counted(daemon, repo, tree) == await counted(daemon, fresh, tree), step
+
+
+@pytest.mark.parametrize("damage", ["garbage", "json", "version", "shape", "commit"])
+async def test_a_file_that_can_not_be_used_is_written_anew(daemon: Daemon, repo: Repo, damage: str) -> None:
+    first = repo.commit("x\n", {"a.rb": RUBY}, ref="refs/heads/main")
+    assert await bytes_of(daemon, repo) == {"Ruby": 7}
+    table = json.loads(zlib.decompress(kept_file(repo).read_bytes()))
+    assert (table["commit_id"], table["totals"]) == (first, {"Ruby": 7})
+    damaged = {
+        "garbage": b"garbage",
+        "json": zlib.compress(b"{"),
+        "version": zlib.compress(json.dumps({**table, "version": "v3:gitaly", "by_file": {}}).encode()),
+        "shape": zlib.compress(json.dumps({**table, "by_file": {"a.rb": {}}}).encode()),
+        "commit": zlib.compress(json.dumps({**table, "commit_id": "1" * 40}).encode()),
+    }[damage]
+    kept_file(repo).unlink()
+    kept_file(repo).write_bytes(damaged)
+
+    second = repo.commit("y\n", {"a.rb": RUBY, "b.java": JAVA}, (first,), ref="refs/heads/main")
+    assert await bytes_of(daemon, repo) == {"Ruby": 7, "Java": 11}
+
+    table = json.loads(zlib.decompress(kept_file(repo).read_bytes()))
+    assert (table["commit_id"], table["totals"]) == (second, {"Ruby": 7, "Java": 11})
+
+
+async def test_nothing_is_kept_where_nothing_can_be_written(daemon: Daemon, repo: Repo) -> None:
+    # A folder in the file's place can't be replaced by it, whoever the user is.
+    kept_file(repo).mkdir()
+    Path(kept_file(repo), "x").touch()
+
+    assert await counted(daemon, repo, {"a.rb": RUBY}) == {"Ruby": 7}
+    assert list(Path(daemon.storage, "+gitaly/tmp").glob("languages*")) == []
+
+
+async def test_callers_at_the_same_time_all_get_the_answer(daemon: Daemon, repo: Repo) -> None:
+    repo.commit("x\n", {"a.rb": RUBY}, ref="refs/heads/main")
+    repo.commit("x\n", {"b.java": JAVA}, ref="refs/heads/other")
+
+    answers = await asyncio.gather(*(bytes_of(daemon, repo, name) for name in ("main", "other") * 6))
+
+    assert answers == [{"Ruby": 7}, {"Java": 11}] * 6
+
+
+async def test_objects_of_a_quarantine_are_seen_and_not_kept(daemon: Daemon, any_format_repo: Repo) -> None:
+    repo = any_format_repo
+    repo.commit("x\n", {"a.rb": RUBY}, ref="refs/heads/main")
+    quarantined = repo.commit("y\n", {"b.java": JAVA})
+    apart = Path(repo.path, "objects/quarantine")
+    apart.mkdir()
+    for folder in Path(repo.path, "objects").iterdir():
+        if len(folder.name) == 2:
+            shutil.copytree(folder, apart / folder.name)
+
+    found = await languages_of(
+        daemon,
+        repo,
+        quarantined,
+        git_object_directory="objects/quarantine",
+        git_alternate_object_directories=["objects"],
+    )
+
+    assert [language.name for language in found] == ["Java"]
+    assert not kept_file(repo).exists()
+
+
+async def test_a_language_without_colour_has_one_of_its_own(daemon: Daemon, repo: Repo) -> None:
+    repo.commit(
+        "x\n", {"x.rb": RUBY, ".gitattributes": b"*.rb linguist-language=ags\n"}, ref="refs/heads/main"
+    )
+    text = b"* linguist-language=Charity\n"
+    repo.commit("x\n", {"x.rb": RUBY, ".gitattributes": text}, ref="refs/heads/plain")
+
+    (named,) = await languages_of(daemon, repo)
+    (plain,) = await languages_of(daemon, repo, "plain")
+
+    assert (named.name, named.color) == ("AGS Script", "#B9D9FF")
+    assert plain.color == "#" + hashlib.sha256(b"Charity").hexdigest()[:6]

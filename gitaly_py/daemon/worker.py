@@ -12,6 +12,9 @@ from gitaly_py.daemon.board import Board
 from gitaly_py.daemon.endpoint import Endpoint
 from gitaly_py.daemon.memory import SpareMemory
 from gitaly_py.daemon.workers.messages import Orders
+from gitaly_py.detection.builtin.languages import BuiltInLanguages
+from gitaly_py.detection.builtin.licenses import BuiltInLicenses
+from gitaly_py.detection.statistics import LanguageStatistics
 from gitaly_py.git.reading.cache import Readers
 from gitaly_py.hooks.smudge import LfsSmudge
 from gitaly_py.interceptors import steps
@@ -82,6 +85,8 @@ class Worker:
                 takeovers=self._takeovers,
                 generations=generations,
                 advertiser=Advertiser(self._git),
+                languages=LanguageStatistics(BuiltInLanguages(self._git)),
+                licenses=BuiltInLicenses(self._git),
             ),
             services=registry(),
             steps=steps(

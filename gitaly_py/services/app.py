@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from gitaly_py.config import Config
+from gitaly_py.detection.interface import LicenseMatcher
+from gitaly_py.detection.statistics import LanguageStatistics
 from gitaly_py.git.process import Git
 from gitaly_py.hooks.server import HookServer
 from gitaly_py.hooks.smudge import LfsSmudge
@@ -30,7 +32,8 @@ class App:
     are; connections: the client connections, for side channels; hooks: what pushes are wired to;
     lfs: puts LFS objects into what git writes; health: whether the daemon serves; pack_limits: who may
     generate packs; packs: the pack cache; plans, takeovers: see services/fetching; generations: when
-    objects were removed; advertiser: tells clients of references.
+    objects were removed; advertiser: tells clients of references; languages, licenses: detect what
+    repositories are written in, and what they are licensed under.
     """
 
     version: str
@@ -47,6 +50,8 @@ class App:
     takeovers: Takeovers
     generations: Generations
     advertiser: Advertiser
+    languages: LanguageStatistics
+    licenses: LicenseMatcher
 
 
 Call: TypeAlias = call.Call[App, Repository]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from google.protobuf.duration_pb2 import Duration
 from grpc import StatusCode
 
+from gitaly_py.detection.errors import DetectionError
 from gitaly_py.git.errors import GitError
 from gitaly_py.git.reading.errors import RevisionHasNul
 from gitaly_py.git.wire.errors import WireError
@@ -29,6 +30,7 @@ def _limit_error(error: LimitReached) -> LimitError:
 
 
 CODES: Codes = {
+    DetectionError: None,
     GitError: None,
     HookError: None,
     InvalidConfigOption: None,

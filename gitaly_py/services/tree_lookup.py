@@ -29,6 +29,11 @@ class TreeLookup:
         directory, _, name = path.rpartition(b"/")
         return (await self._directory(revision, directory)).entry(name)
 
+    async def entries(self, revision: bytes, path: bytes) -> list[TreeEntry]:
+        """The entries of the directory at `path`, empty for the root; none if there is no such directory."""
+        directory = await self._directory(revision, path)
+        return list(directory.parse().values())
+
     async def _directory(self, revision: bytes, path: bytes) -> _Directory:
         known = self._directories.get((revision, path))
         if known is None:

@@ -39,3 +39,5 @@ __all__ = [
     "stats",
     "trees",
 ]
+from gitaly_py.services.commit import counting, entry, find, languages, listing, trees
+__all__ = ["counting", "entry", "find", "languages", "listing", "service", "trees"]

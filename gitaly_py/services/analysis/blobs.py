@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
+from gitaly_py.detection.rules.generated import is_generated
 from gitaly_py.git.reading.errors import ObjectNotFound
 from gitaly_py.git.reading.interface import ObjectInfo, Reader
 from gitaly_py.pb.analysis_pb2 import CheckBlobsGeneratedRequest, CheckBlobsGeneratedResponse
 from gitaly_py.rpc.packer import CHUNK_BYTES
 from gitaly_py.rpc.status import InvalidArgument, during
-from gitaly_py.services.analysis.generated import is_generated
 from gitaly_py.services.analysis.service import service
 from gitaly_py.services.app import Call
 from gitaly_py.services.checks import revision_test

@@ -9,6 +9,7 @@ from gitaly_py.services.commit import (
     files,
     find,
     history,
+    languages,
     last_commits,
     listing,
     messages,
@@ -29,6 +30,7 @@ __all__ = [
     "files",
     "find",
     "history",
+    "languages",
     "last_commits",
     "listing",
     "messages",
@@ -39,5 +41,3 @@ __all__ = [
     "stats",
     "trees",
 ]
-from gitaly_py.services.commit import counting, entry, find, languages, listing, trees
-__all__ = ["counting", "entry", "find", "languages", "listing", "service", "trees"]

@@ -38,20 +38,35 @@ class Expression:
         exact = chr(_NO_CHARACTER) not in parsed.required and not _has_surrogates(parsed.required)
         self._required = parsed.required.encode() if exact else b""
         self._literal = parsed.literal and exact
+        self._at_begin = parsed.at_begin
+        self._at_end = parsed.at_end
         self._machine = _Machine(parsed.code)
 
     @property
     def is_literal(self) -> bool:
-        """Whether it only matches one text, which takes next to no time to be looked for."""
+        """Whether it only stands for one text, which takes next to no time to be looked for."""
         return self._literal
 
     def matching(self, texts: Iterable[bytes]) -> list[bytes]:
         """Those of the texts that it matches in some place."""
-        found = [text for text in texts if self._required in text]
+        required = self._required
         if self._literal:
-            return found
+            return self._with_literal(required, texts)
         matches = self._machine.matches
-        return [text for text in found if matches(text.decode("utf-8", "surrogateescape"))]
+        return [
+            text for text in texts if required in text and matches(text.decode("utf-8", "surrogateescape"))
+        ]
+
+    def _with_literal(self, literal: bytes, texts: Iterable[bytes]) -> list[bytes]:
+        match self._at_begin, self._at_end:
+            case True, True:
+                return [text for text in texts if text == literal]
+            case True, False:
+                return [text for text in texts if text.startswith(literal)]
+            case False, True:
+                return [text for text in texts if text.endswith(literal)]
+            case _:
+                return [text for text in texts if literal in text]
 
 
 def _has_surrogates(text: str) -> bool:

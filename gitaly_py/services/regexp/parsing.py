@@ -43,12 +43,15 @@ class Flags(NamedTuple):
 class Parsed(NamedTuple):
     """A program and what speeds it up.
 
-    required: a text that is in whatever matches, as long as was easy to find. literal: that text is all.
+    required: a text that is in whatever matches, as long as was easy to find. literal: that text is all, with
+    what matches beginning with it if `at_begin`, and ending with it if `at_end`.
     """
 
     code: Code
     required: str
     literal: bool
+    at_begin: bool = False
+    at_end: bool = False
 
 
 class _Piece(NamedTuple):
@@ -57,6 +60,10 @@ class _Piece(NamedTuple):
     code: Code
     repeats: int = 1
     literal: str = ""
+
+
+_BEGIN = _Piece((Demand(Condition.BEGIN_TEXT),))
+_END = _Piece((Demand(Condition.END_TEXT),))
 
 
 @dataclass
@@ -247,8 +254,13 @@ class _Parser:
         code = group.whole().code
         if len(code) > MOST_INSTRUCTIONS:
             raise InvalidExpression(errors.TOO_LARGE, self._scanner.text)
-        required = _longest_literal(pieces) if alone else ""
-        return Parsed(code, required, alone and len(required) == len(pieces))
+        if not alone:
+            return Parsed(code, "", literal=False)
+        required = _longest_literal(pieces)
+        at_begin = pieces[:1] == [_BEGIN]
+        at_end = pieces[-1:] == [_END]
+        literal = len(required) == len(pieces) - at_begin - at_end
+        return Parsed(code, required, literal, at_begin, at_end)
 
 
 def _longest_literal(pieces: list[_Piece]) -> str:

@@ -62,6 +62,15 @@ def matches(text: str, candidate: bytes) -> bool:
         ("^(?:a*)*$", [b"", b"aaa"], [b"b"]),
         ("x*?y", [b"y"], [b"x"]),
         ("", [b"", b"x"], []),
+        ("^ab", [b"abc"], [b"xab", b"\nab"]),
+        ("ab$", [b"xab", b"\xffab"], [b"abx", b"ab\n"]),
+        ("^é$", ["é".encode()], ["éé".encode(), b"\xa9", b""]),
+        ("^$", [b""], [b"x", b"\n"]),
+        ("^", [b"", b"x"], []),
+        ("$$", [b"", b"x"], []),
+        ("^^a", [b"ab"], [b"ba"]),
+        ("a^", [], [b"a", b"aa"]),
+        ("$a", [], [b"a", b"aa"]),
     ],
 )
 def test_an_expression_matches_what_it_says(text: str, matched: list[bytes], others: list[bytes]) -> None:

@@ -79,7 +79,11 @@ def test_what_is_an_expression_is_taken(text: str) -> None:
 def test_a_text_that_every_match_has_is_found() -> None:
     for text, required, literal in (
         ("docs/guide", "docs/guide", True),
-        (r"\.md$", ".md", False),
+        (r"\.md$", ".md", True),
+        (r"^\.md", ".md", True),
+        ("^$", "", True),
+        ("(?m)^a", "a", False),
+        ("a^b$c", "a", False),
         (r"a\.go.*\.test", ".test", False),
         ("abc*d", "ab", False),
         ("abc|d", "", False),

@@ -25,6 +25,9 @@ from gitaly_py.telemetry import metrics
 WINDOW = 16 << 10
 """Bytes of requests sent before their replies are read: they must fit the pipe, or both sides would wait."""
 
+NOTHING = b"^"
+"""A revision that can be asked and is never there."""
+
 _NUL_OUTPUT = (2, 42)
 
 _LIKE_HEADER = re.compile(rb"[^ ]* (?:commit|tree|blob|tag) [0-9]+")
@@ -106,31 +109,25 @@ class CatFile:
         return GitObject(info.oid, info.type, data)
 
     async def infos(self, revisions: Sequence[bytes]) -> list[ObjectInfo | None]:
-        """The replies to `info` of a group of revisions, quicker than one by one. Raises as `info`."""
+        """The next replies to `info`, at least one, at most that of each revision. Raises as `info`."""
         began = monotonic()
-        found: list[ObjectInfo | None] = []
-        at_once = 0
-        while len(found) < len(revisions):
-            ready = self._ready_infos(len(revisions) - len(found))
-            at_once += len(ready)
-            found += ready or [await self.info(revisions[len(found)])]
-        _LOOKUPS["info"].inc(at_once)
-        self._effort.add("read_info", monotonic() - began, at_once)
-        return found
+        ready = self._ready_infos(len(revisions))
+        if not ready:
+            return [await self.info(revisions[0])]
+        _LOOKUPS["info"].inc(len(ready))
+        self._effort.add("read_info", monotonic() - began, len(ready))
+        return [*ready]
 
-    async def all_contents(self, revisions: Sequence[bytes]) -> list[GitObject | None]:
-        """The replies to `contents` of a group of revisions in the same way. Raises as `contents`."""
+    async def objects(self, revisions: Sequence[bytes]) -> list[GitObject | None]:
+        """The same for `contents`. Raises as `contents`."""
         began = monotonic()
-        found: list[GitObject | None] = []
-        kinds: Counter[str] = Counter()
-        while len(found) < len(revisions):
-            ready = self._ready_objects(len(revisions) - len(found))
-            kinds.update(each.type for each in ready)
-            found += ready or [await self.contents(revisions[len(found)])]
-        for kind, count in kinds.items():
+        ready = self._ready_objects(len(revisions))
+        if not ready:
+            return [await self.contents(revisions[0])]
+        for kind, count in Counter(each.type for each in ready).items():
             _LOOKUPS[kind].inc(count)
-        self._effort.add("read_object", monotonic() - began, kinds.total())
-        return found
+        self._effort.add("read_object", monotonic() - began, len(ready))
+        return [*ready]
 
     def _ready_infos(self, most: int) -> list[ObjectInfo]:
         """The next replies, taken, as far as they have arrived and tell of objects."""

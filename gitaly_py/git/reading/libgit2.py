@@ -40,6 +40,8 @@ _FEW = 512
 is quicker, its start included."""
 
 _PORTION = 64
+_LARGE = 64 << 10
+"""Bytes."""
 
 T = TypeVar("T")
 
@@ -177,17 +179,29 @@ async def _batches(
     """Answers from `few` as long as they are, then from `many`."""
     left = _FEW
     async for batch in batches:
-        for start in range(0, min(left, len(batch)), _PORTION):
-            yield [each async for each in few(batch[start : min(left, start + _PORTION)])]
+        portion: list[T | None] = []
+        async with aclosing(few(batch[:left])) as answers:
+            async for answer in answers:
+                portion.append(answer)
+                if len(portion) == _PORTION or _is_large(answer):
+                    yield portion
+                    portion = []
+        if portion:
+            yield portion
         if len(batch) > left:
             async with (
                 aclosing(_resumed(batch[left:], batches)) as beyond,
-                aclosing(many(beyond)) as answers,
+                aclosing(many(beyond)) as portions,
             ):
-                async for answer in answers:
-                    yield answer
+                async for others in portions:
+                    yield others
             return
         left -= len(batch)
+
+
+def _is_large(answer: object) -> bool:
+    """Whether it takes much memory, so that it is not kept until others have come."""
+    return isinstance(answer, GitObject) and len(answer.data) > _LARGE
 
 
 async def _resumed(

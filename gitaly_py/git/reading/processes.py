@@ -13,11 +13,11 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import aclosing
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from gitaly_py.git.commands import Command
 from gitaly_py.git.process import Git
-from gitaly_py.git.reading.catfile import WINDOW, CatFile
+from gitaly_py.git.reading.catfile import NOTHING, WINDOW, CatFile
 from gitaly_py.git.reading.errors import AmbiguousRevision, ObjectNotFound, ObjectUnreadable
 from gitaly_py.git.reading.interface import (
     GitObject,
@@ -113,7 +113,7 @@ class ProcessReader:
 
     def read_batches(self, batches: AsyncIterator[Sequence[bytes]]) -> AsyncGenerator[list[GitObject | None]]:
         """See Reader."""
-        return self._batches(catfile.contents, batches, CatFile.all_contents)
+        return self._batches(catfile.contents, batches, CatFile.objects)
 
     async def content(self, oid: str, limit: int = -1) -> AsyncGenerator[bytes]:
         """See Reader."""
@@ -173,17 +173,13 @@ class ProcessReader:
     ) -> AsyncGenerator[list[T | None]]:
         async with self._pool.borrow(self.repository, self.identity) as process:
             process.expect_much()
-            before: _Window | None = None
-            async for batch in batches:
-                for revisions in _windows(batch):
-                    window = _Window(revisions, [each for each in revisions if process.can_ask(each)])
-                    # Two windows fit the pipe: git works on one while the replies to the other are taken.
-                    await process.send(request, window.asked)
-                    if before is not None:
-                        yield before.completed(await take(process, before.asked))
-                    before = window
-            if before is not None:
-                yield before.completed(await take(process, before.asked))
+            async with aclosing(_sent_ahead(process, request, batches)) as windows:
+                async for asked in windows:
+                    taken = 0
+                    while taken < len(asked):
+                        answers = await take(process, asked[taken:])
+                        taken += len(answers)
+                        yield answers
 
     async def _verified(self, revision: bytes) -> str | None:
         if revision.startswith(b"-"):
@@ -211,18 +207,27 @@ async def streamed(
             yield piece
 
 
-class _Window(NamedTuple):
-    """Revisions whose requests are sent together. asked: those of them that git can be asked."""
+async def _sent_ahead(
+    process: CatFile, request: Callable[[bytes], bytes], batches: AsyncIterator[Sequence[bytes]]
+) -> AsyncGenerator[list[bytes]]:
+    """Sends requests, and gives the revisions whose replies are to be taken now, at most a window late.
 
-    revisions: list[bytes]
-    asked: list[bytes]
-
-    def completed(self, answers: list[T | None]) -> list[T | None]:
-        """The answers, with None for what was not asked."""
-        if len(self.asked) == len(self.revisions):
-            return answers
-        found = dict(zip(self.asked, answers, strict=True))
-        return [found.get(revision) for revision in self.revisions]
+    Two windows fit the pipe: git works on one while the replies to the other are taken.
+    """
+    before: list[bytes] = []
+    async for batch in batches:
+        for revisions in _windows(batch):
+            asked = [each if process.can_ask(each) else NOTHING for each in revisions]
+            if before and len(asked[0]) > WINDOW:
+                # It does not fit, and git would not read it as long as it waits for us to read.
+                yield before
+                before = []
+            await process.send(request, asked)
+            if before:
+                yield before
+            before = asked
+    if before:
+        yield before
 
 
 def _windows(revisions: Iterable[bytes]) -> Iterator[list[bytes]]:

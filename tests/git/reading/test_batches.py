@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 import pytest
 
+from gitaly_py.git.reading.cache import Readers
 from gitaly_py.git.reading.errors import AmbiguousRevision, RevisionHasNul
 from gitaly_py.git.reading.interface import Reader
 from tests.support.repositories import Repo
@@ -80,6 +82,42 @@ async def test_an_ambiguous_id_is_an_error(reader: Reader, repo: Repo, before: i
     with pytest.raises(AmbiguousRevision):
         [batch async for batch in reader.info_batches(batches([oid.encode()] * before, [oid[:4].encode()]))]
     assert await reader.info(oid.encode()) is not None
+
+
+async def test_a_revision_larger_than_a_pipe_waits_for_the_replies_before_it(
+    reader: Reader, repo: Repo
+) -> None:
+    blobs = encoded([repo.blob(b"%d" % number + b"x" * 20_000) for number in range(SOME)])
+    giant = b"main:" + b"y" * 300_000
+    asked = [*blobs * 20, giant, giant, *blobs * 20]
+
+    async with asyncio.timeout(30), aclosing(reader.read_batches(batches(asked))) as found:
+        contents = [each and len(each.data) for batch in [each async for each in found] for each in batch]
+
+    assert [size is not None for size in contents] == [revision != giant for revision in asked]
+
+
+async def test_processes_that_answered_everything_are_used_again(
+    reader: Reader, readers: Readers, repo: Repo
+) -> None:
+    blob = repo.blob(b"x").encode()
+
+    async for _ in reader.info_batches(batches([blob] * MANY, [b"nope", b""])):
+        pass
+    assert len(readers.pool) == 1
+
+    async for _ in reader.read_batches(batches([blob] * MANY, [b"nope", b""])):
+        pass
+    assert len(readers.pool) == 1
+
+
+async def test_large_objects_are_not_collected(reader: Reader, repo: Repo) -> None:
+    blobs = encoded([repo.blob(b"%d" % number + b"x" * 400_000) for number in range(4)])
+
+    async with aclosing(reader.read_batches(batches(blobs * 200))) as found:
+        largest = max([sum(len(each.data) for each in batch if each) async for batch in found])
+
+    assert largest < 1_500_000
 
 
 async def test_stopping_early_leaves_the_reader_usable(reader: Reader, repo: Repo) -> None:

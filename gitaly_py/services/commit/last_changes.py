@@ -6,20 +6,23 @@ as the search has got and little further. The result for a path is that of `git 
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import aclosing, suppress
-from typing import NamedTuple
+from contextlib import aclosing
+from typing import Any, NamedTuple
 
 from gitaly_py.git.commands import Command, Flag
 from gitaly_py.git.process import PIPE, Git, Process, Stderr
 from gitaly_py.git.repository import GitRepository
-from gitaly_py.git.wire.errors import MalformedOutput
 from gitaly_py.git.wire.namestatus import SYNC, Comparison, NameStatus
+from gitaly_py.telemetry.tasks import end_all, spawn
 
-_WINDOW = 192
-"""Comparisons asked for at a time. Two such requests fit into a pipe of 64 KiB, so that writing them never
-waits for a git that waits for its output to be read."""
+_WINDOW = 256
+"""Commits given to diff-tree at a time, after which it writes out what it has."""
+
+_TURN = 1024
+"""Tokens of its output that are looked at in a row: two milliseconds' work."""
 
 _FEW = 1
 """Paths that git finds faster by a walk for each of them."""
@@ -85,23 +88,25 @@ async def last_changes(
     Raises CommandFailed.
     """
     search = Search(start.encode(), paths)
-    if search.left > _FEW:
-        async with aclosing(_walked(git, repository, start, folder, search)) as found:
+    # Once is enough, unless a clock was wrong: then a commit may have come before a child of it that hands
+    # paths on to it. Each walk begins with the commits that carry paths, so that each brings them further.
+    while search.left > _FEW:
+        async with aclosing(_walked(git, repository, folder, search)) as found:
             async for changes in found:
                 yield changes
-    # Beside those few, what a commit carries that, by a clock that was wrong, came before its children.
     for commit, left in search.carried.items():
         for path in left:
             yield Changes(await _last_change(git, repository, commit, path), {path})
 
 
 async def _walked(
-    git: Git, repository: GitRepository, start: str, folder: bytes, search: Search
+    git: Git, repository: GitRepository, folder: bytes, search: Search
 ) -> AsyncGenerator[Changes]:
     """What one walk finds, until few paths are left or history ends."""
-    command = Command(name="rev-list", flags=["--parents"], args=[start])
+    command = Command(name="rev-list", flags=["--parents", "--stdin"])
+    starts = b"".join(commit + b"\n" for commit in search.carried)
     async with (
-        git.start(repository, command, env=_BUFFERED, stderr=Stderr.KEEP) as walk,
+        git.start(repository, command, stdin=starts, env=_BUFFERED, stderr=Stderr.KEEP) as walk,
         aclosing(_compared(git, repository, walk, folder)) as visited,
     ):
         async for visits in visited:
@@ -150,79 +155,75 @@ async def _compared(
         paths=[folder] if folder else None,
         global_flags=["--literal-pathspecs"],
     )
+    tasks: set[asyncio.Task[Any]] = set()
     async with git.start(repository, command, stdin=PIPE, env=_BUFFERED, stderr=Stderr.KEEP) as process:
-        comparing = _Comparing(process)
-        async for lines in walk.batches(b"\n"):
-            async with aclosing(comparing.ask(lines)) as done:
-                async for visits in done:
-                    yield visits
-        await walk.check()
-        async with aclosing(comparing.rest()) as done:
-            async for visits in done:
-                yield visits
-        await process.check()
+        comparing = _Comparing()
+        asking = spawn(comparing.ask(walk, process), name="commits to compare", owner=tasks)
+        try:
+            async for tokens in process.batches(b"\0"):
+                for at in range(0, len(tokens), _TURN):
+                    yield comparing.answered(tokens[at : at + _TURN])
+                    await asyncio.sleep(0)
+            await asking
+            await process.check()
+            await walk.check()
+            yield comparing.ended()
+        finally:
+            await end_all(tasks)
 
 
 class _Comparing:
-    """A diff-tree at work. Each window is asked for before the replies to the last one are read, so that git
-    always has something to do."""
+    """Brings the answers of diff-tree together with the commits that were asked for."""
 
-    def __init__(self, process: Process) -> None:
-        self._process = process
-        self._output = process.batches(b"\0")
+    def __init__(self) -> None:
         self._parser = NameStatus()
         self._pending: deque[list[bytes]] = deque()
         self._changes: list[list[bytes]] = []
-        self._outstanding = 0
 
-    async def ask(self, lines: Sequence[bytes]) -> AsyncGenerator[list[_Visit]]:
-        """Compares commits, given as rev-list prints them; yields those that are done by now."""
-        commits = [line.split(b" ") for line in lines]
-        self._pending += commits
-        edges = [b"%b %b\n" % (commit, parent) for commit, *parents in commits for parent in parents]
-        for at in range(0, len(edges), _WINDOW):
-            window = edges[at : at + _WINDOW]
-            self._outstanding += len(window)
-            await self._write(b"".join(window) + SYNC)
-            while self._outstanding > len(window):
-                yield self._visits(self._parser.feed(await self._more()))
+    async def ask(self, walk: Process, process: Process) -> None:
+        """Has every commit of a rev-list compared with each of its parents by a diff-tree."""
+        stdin = process.stdin
+        if stdin is None:
+            raise ValueError("standard input is no pipe")
+        try:
+            async for lines in walk.batches(b"\n"):
+                for at in range(0, len(lines), _WINDOW):
+                    commits = [line.split(b" ") for line in lines[at : at + _WINDOW]]
+                    self._pending += commits
+                    await stdin.write(b"".join(_edges(commits)) + SYNC)
+        except BrokenPipeError:
+            return  # its status says why
+        finally:
+            stdin.close()
 
-    async def rest(self) -> AsyncGenerator[list[_Visit]]:
-        """Those that are not done yet."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        async for tokens in self._output:
-            yield self._visits(self._parser.feed(tokens))
-        yield self._visits(self._parser.end())
+    def answered(self, tokens: Sequence[bytes]) -> list[_Visit]:
+        """The commits that these tokens make an end of."""
+        return self._visits(self._parser.feed(tokens))
 
-    async def _more(self) -> list[bytes]:
-        tokens = await anext(self._output, None)
-        if tokens is None:
-            await self._process.check()
-            raise MalformedOutput("diff-tree ended before its input")
-        return tokens
-
-    async def _write(self, data: bytes) -> None:
-        # If git is gone, so is its output, and its status says why.
-        with suppress(BrokenPipeError):
-            if self._process.stdin is not None:
-                await self._process.stdin.write(data)
+    def ended(self) -> list[_Visit]:
+        """Those that the end of the output makes an end of."""
+        return self._visits(self._parser.end())
 
     def _visits(self, comparisons: list[Comparison]) -> list[_Visit]:
-        self._outstanding -= len(comparisons)
-        visits: list[_Visit] = []
+        visits = self._done()
         for comparison in comparisons:
-            self._take_done(visits)
             self._changes.append(comparison.changed)
-        self._take_done(visits)
+            visits += self._done()
         return visits
 
-    def _take_done(self, visits: list[_Visit]) -> None:
-        """Moves the commits whose parents are all compared to `visits`; a root is so from the beginning."""
+    def _done(self) -> list[_Visit]:
+        """The next commits whose parents are all compared; a root is so from the beginning."""
+        done: list[_Visit] = []
         while self._pending and len(self._pending[0]) - 1 == len(self._changes):
             commit, *parents = self._pending.popleft()
-            visits.append(_Visit(commit, parents, self._changes))
+            done.append(_Visit(commit, parents, self._changes))
             self._changes = []
+        return done
+
+
+def _edges(commits: Iterable[list[bytes]]) -> list[bytes]:
+    """Each commit with each of its parents, as lines for diff-tree."""
+    return [b"%b %b\n" % (commit, parent) for commit, *parents in commits for parent in parents]
 
 
 def _entries(names: Iterable[bytes], folder: bytes) -> Iterable[bytes]:

@@ -7,12 +7,10 @@ from contextlib import aclosing
 
 from gitaly_py.git.commands import Command
 from gitaly_py.git.errors import CommandFailed
-from gitaly_py.git.process import Stderr
 from gitaly_py.git.reading.errors import ObjectNotFound
 from gitaly_py.git.reading.interface import Reader
 from gitaly_py.git.wire.mailmap import Mailmap
 from gitaly_py.pb.commit_pb2 import (
-    GetTreeEntriesRequest,
     LastCommitForPathRequest,
     LastCommitForPathResponse,
     ListLastCommitsForTreeRequest,
@@ -24,14 +22,11 @@ from gitaly_py.rpc.status import InvalidArgument, during
 from gitaly_py.services.app import Call
 from gitaly_py.services.checks import revision, revision_test
 from gitaly_py.services.commit.last_changes import last_changes
+from gitaly_py.services.commit.listed_paths import ROOT, listed_paths
 from gitaly_py.services.commit.paths import escapes, is_absolute
 from gitaly_py.services.commit.service import service
-from gitaly_py.services.commit.tree_pages import first_of
-from gitaly_py.services.commit.tree_records import Batches, in_order, path_of
-from gitaly_py.services.commit.walks import literal_pathspecs
 from gitaly_py.services.messages import git_commit, mailmap_of
 
-_ROOT = (b"", b"/")
 _IN_A_MESSAGE = 10
 _BAD_REVISION = b"fatal: bad revision "
 
@@ -39,7 +34,7 @@ _validate = revision_test()
 
 
 def _check_path(path: bytes) -> None:
-    if path in _ROOT:
+    if path in ROOT:
         return
     if is_absolute(path):
         raise InvalidArgument("path is an absolute path")
@@ -55,7 +50,7 @@ async def last_commit_for_path(call: Call, request: LastCommitForPathRequest) ->
         name="log",
         flags=["--format=%H", "--max-count=1"],
         args=[request.revision],
-        paths=[b"." if request.path in _ROOT else request.path],
+        paths=[b"." if request.path in ROOT else request.path],
         global_flags=["--literal-pathspecs"] if literal else [],
     )
     with during("logging last commit for path"):
@@ -81,7 +76,7 @@ async def list_last_commits_for_tree(
     reader = call.repository.reader(steady=True)
     with during("listing last commits for tree"):
         start = await _start(reader, request.revision.encode())
-        paths = await _listed(call, request, start)
+        paths = await listed_paths(call, reader, request, start)
         if not paths:
             return
         messages = _Messages(reader, await mailmap_of(reader), paths)
@@ -100,27 +95,6 @@ async def _start(reader: Reader, name: bytes) -> str:
         # What git says of such a revision.
         raise CommandFailed("log", 128)
     return info.oid
-
-
-async def _listed(call: Call, request: ListLastCommitsForTreeRequest, start: str) -> list[bytes]:
-    """The paths that the request asks for."""
-    records = in_order(_records(call, request, start), GetTreeEntriesRequest.TREES_FIRST)
-    asked = await first_of(records, request.offset + request.limit)
-    return [path_of(record) for record in asked[request.offset :]]
-
-
-async def _records(call: Call, request: ListLastCommitsForTreeRequest, start: str) -> Batches:
-    command = Command(
-        name="ls-tree",
-        flags=["-z", "--full-name"],
-        args=[start],
-        paths=[b"." if request.path in _ROOT else request.path],
-        global_flags=literal_pathspecs(request.global_options),
-    )
-    async with call.app.git.start(call.repository.git, command, stderr=Stderr.KEEP) as process:
-        async for records in process.batches(b"\0"):
-            yield records
-        await process.check()
 
 
 class _Messages:

@@ -180,6 +180,21 @@ async def test_a_path_names_an_entry_and_with_a_slash_its_children(
         assert await found(daemon, repo, path=root) == everything
 
 
+async def test_a_folder_of_very_many_entries_is_listed(daemon: Daemon, any_format_repo: Repo) -> None:
+    repo = any_format_repo
+    blob = repo.blob(b"")
+    names = [f"folder/{number:04}" for number in range(2500)]
+    files: Files = dict.fromkeys(names, ("100644", blob))
+    first = repo.commit("first\n", files)
+    second = repo.commit("second\n", {**files, "folder/0700": b"1"}, [first], ref="refs/heads/main")
+
+    listed = await found(daemon, repo, path=b"folder/", limit=5000)
+
+    assert [path for path, _ in listed] == [name.encode() for name in names]
+    assert [path for path, oid in listed if oid != first] == [b"folder/0700"]
+    assert listed[700] == (b"folder/0700", second)
+
+
 async def test_literal_pathspecs_take_magic_for_a_name(daemon: Daemon, repo: Repo) -> None:
     commits = assorted(repo)
 

@@ -20,6 +20,8 @@ from tests.support.daemon import Daemon
 from tests.support.repositories import Repo
 
 _RELATIVE_PATH = "read.git"
+_EVERYTHING_LOGGED = {"GITALY_LOG_REQUEST_METHOD_DENY_PATTERN": ""}
+"""An empty RPC, too, has all steps around it."""
 _METHODS: dict[str, Method] = {method.path: method for method in all_methods()}
 
 
@@ -63,7 +65,7 @@ def stage(*, quick: bool, keep: Path | None = None) -> Iterator[Stage]:
         kept = keep or Path(folder, "kept")
         kept.mkdir(parents=True, exist_ok=True)
         repo = repository(kept, shape)
-        daemon = Daemon(Path(folder), engine=DEFAULT_ENGINE)
+        daemon = Daemon(Path(folder), engine=DEFAULT_ENGINE, environment=_EVERYTHING_LOGGED)
         os.symlink(repo.path, daemon.storage / _RELATIVE_PATH)
         try:
             yield Stage(daemon.start(), repo, shape)

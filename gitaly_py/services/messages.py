@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import lru_cache
 
 from gitaly_py.git.reading.errors import HeadError
 from gitaly_py.git.reading.interface import GitObject, Reader
@@ -13,6 +14,9 @@ from gitaly_py.git.wire.signatures import SignatureType
 from gitaly_py.git.wire.tags import parse_tag
 from gitaly_py.pb import shared_pb2
 from gitaly_py.pb.shared_pb2 import CommitAuthor, GitCommit, Tag
+
+_KEPT_BYTES = 4096
+"""Bytes of the largest commit whose message is kept."""
 
 NO_MAILMAP = Mailmap()
 """Maps nothing."""
@@ -44,6 +48,16 @@ def git_commit(commit: GitObject, mailmap: Mailmap) -> GitCommit:
     if parsed.committer is not None:
         _fill(message.committer, mailmap.apply(parsed.committer))
     return message
+
+
+def kept_git_commit(commit: GitObject, mailmap: Mailmap) -> GitCommit:
+    """The same, not to be changed: commits that are asked for again and again are there already."""
+    return (
+        _kept_git_commit(commit, mailmap) if len(commit.data) <= _KEPT_BYTES else git_commit(commit, mailmap)
+    )
+
+
+_kept_git_commit = lru_cache(maxsize=1024)(git_commit)
 
 
 def commit_author(ident: Ident, mailmap: Mailmap) -> CommitAuthor:

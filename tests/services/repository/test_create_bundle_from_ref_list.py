@@ -152,7 +152,9 @@ async def test_patterns_of_all_messages_count_and_later_repositories_do_not(
     assert set(one.heads(data, tmp_path)) == {"refs/heads/main", "refs/tags/v1"}
 
 
-@pytest.mark.parametrize("messages", [[[b"main"], [], [b"feature"]], [[b"main", b"", b"feature"]]], ids=str)
+@pytest.mark.parametrize(
+    "messages", [[[b"main"], [], [b"feature"], [b"--all"]], [[b"main", b"", b"feature", b"--all"]]], ids=str
+)
 async def test_an_empty_line_ends_the_patterns(
     repositories: RepositoryServiceStub, one: History, tmp_path: Path, messages: list[list[bytes]]
 ) -> None:

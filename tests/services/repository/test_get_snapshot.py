@@ -236,6 +236,7 @@ async def test_a_client_that_hangs_up_ends_the_reading(
     assert (await call.read()).data
     call.cancel()
 
-    entry = await daemon.access_entry("GetSnapshot", **{"grpc.code": "Canceled"})
+    entry = await daemon.access_entry("GetSnapshot", **{"grpc.request.repoPath": repo.message.relative_path})
+    assert entry["grpc.code"] == "Canceled"
     assert entry["grpc.response.payload_bytes"] < 100 * 1024 * 1024
     assert not [each for each in daemon.worker.open_files() if each.path == str(large)]

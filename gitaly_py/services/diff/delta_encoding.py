@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gitaly_py.git.wire.diff.entries import RawFields, split_raw
+from gitaly_py.git.wire.errors import MalformedDiff
 from gitaly_py.git.wire.objects import ObjectFormat
 from gitaly_py.git.wire.quoting import unquote
 from gitaly_py.pb.diff_pb2 import CommitDelta, CommitDeltaResponse
-from gitaly_py.rpc.packer import field_prefixes
+from gitaly_py.rpc.packer import EncodedMessage, field_prefixes
 
 _BATCH_BYTES = 5120
 _MODES_BYTES = 8
@@ -26,10 +27,14 @@ class Batches:
         self._modes: dict[tuple[bytes, bytes], bytes] = {}
         self._parts: list[bytes] = []
         self._size = 0
+        self._rest = b""
 
-    def add(self, lines: bytes) -> Iterator[CommitDeltaResponse]:
-        """The messages that are full with these raw lines. Raises MalformedDiff."""
-        for fields in split_raw(lines):
+    def feed(self, data: bytes) -> Iterator[EncodedMessage]:
+        """The messages that are full with these bytes of raw lines. Raises MalformedDiff."""
+        data = self._rest + data
+        end = data.rfind(b"\n") + 1
+        self._rest = data[end:]
+        for fields in split_raw(data[:end]):
             if fields[4] == b"T":
                 yield from self._add_halves(fields)
             else:
@@ -37,12 +42,14 @@ class Batches:
                 if self._size > _BATCH_BYTES:
                     yield self._taken()
 
-    def finish(self) -> Iterator[CommitDeltaResponse]:
-        """The last message, if anything is left for it."""
+    def finish(self) -> Iterator[EncodedMessage]:
+        """The last message, if anything is left for it. Raises MalformedDiff."""
+        if self._rest:
+            raise MalformedDiff("raw line without an end")
         if self._parts:
             yield self._taken()
 
-    def _add_halves(self, fields: RawFields) -> Iterator[CommitDeltaResponse]:
+    def _add_halves(self, fields: RawFields) -> Iterator[EncodedMessage]:
         old_mode, new_mode, old, new, status, source, target = fields
         for half in (
             (old_mode, _NO_MODE, old, self._zeros, status, source, target),
@@ -73,8 +80,8 @@ class Batches:
         encoded = self._modes[old_mode, new_mode] = delta.SerializeToString()
         return encoded
 
-    def _taken(self) -> CommitDeltaResponse:
-        message = CommitDeltaResponse.FromString(b"".join(self._parts))
+    def _taken(self) -> EncodedMessage:
+        message = EncodedMessage(b"".join(self._parts))
         self._parts.clear()
         self._size = 0
         return message

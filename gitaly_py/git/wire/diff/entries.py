@@ -49,9 +49,9 @@ def split_raw(lines: bytes) -> list[RawFields]:
     found: list[RawFields] = _RAW.findall(lines)
     if len(found) != lines.count(b"\n") + (not lines.endswith(b"\n") and lines != b""):
         raise MalformedDiff("raw line regexp mismatch")
-    for fields in found:
-        if (fields[6] != b"") != (fields[4] in _PAIRED):
-            raise MalformedDiff(f"raw line with a wrong number of paths for status {fields[4].decode()}")
+    wrong = [fields[4] for fields in found if (fields[6] != b"") != (fields[4] in _PAIRED)]
+    if wrong:
+        raise MalformedDiff(f"raw line with a wrong number of paths for status {wrong[0].decode()}")
     return found
 
 

@@ -64,6 +64,10 @@ def put(message: Any, path: tuple[str, ...], value: bytes) -> None:
     field = message.DESCRIPTOR.fields_by_name[path[0]]
     if len(path) > 1:
         inner = getattr(message, path[0])
+        if field.message_type.GetOptions().map_entry:
+            key, other = (value.decode(), None) if path[1] == "key" else ("key", value.decode())
+            inner[key] = field.message_type.fields_by_name["value"].default_value if other is None else other
+            return
         if field.is_repeated:
             inner = inner[0] if inner else inner.add()
         put(inner, path[1:], value)

@@ -8,15 +8,12 @@ from grpc import StatusCode
 
 from gitaly_py.git.errors import CommandFailed
 from gitaly_py.git.format import object_format
-from gitaly_py.git.wire.diff.entries import Entry, parse_entry
-from gitaly_py.pb.diff_pb2 import CommitDelta, CommitDeltaRequest, CommitDeltaResponse
+from gitaly_py.pb.diff_pb2 import CommitDeltaRequest, CommitDeltaResponse
 from gitaly_py.rpc.checks import some
 from gitaly_py.services.app import Call
 from gitaly_py.services.diff import commands
+from gitaly_py.services.diff.delta_encoding import Batches
 from gitaly_py.services.diff.service import service
-
-_BATCH_BYTES = 5120
-_MODES_BYTES = 8
 
 
 @service.rpc(
@@ -26,31 +23,14 @@ _MODES_BYTES = 8
 )
 async def commit_delta(call: Call, request: CommitDeltaRequest) -> AsyncIterator[CommitDeltaResponse]:
     """The files in git's order, as many in a message as the API has it."""
-    digits = object_format(call.repository.path).hex_length
-    flags = ["--raw", f"--abbrev={digits}", "--full-index", "--find-renames"]
+    hashes = object_format(call.repository.path)
+    flags = ["--raw", f"--abbrev={hashes.hex_length}", "--full-index", "--find-renames"]
     command = commands.diff(flags, request.left_commit_id, request.right_commit_id, request.paths)
-    batch: list[CommitDelta] = []
-    size = 0
+    batches = Batches(hashes)
     async with commands.running(call, command, commands.CONFIG) as process:
         async for lines in process.batches(b"\n"):
-            for line in lines:
-                for entry in parse_entry(line):
-                    batch.append(_delta(entry))
-                    size += _MODES_BYTES + sum(map(len, entry[:4]))
-                    if size > _BATCH_BYTES:
-                        yield CommitDeltaResponse(deltas=batch)
-                        batch, size = [], 0
-        if batch:
-            yield CommitDeltaResponse(deltas=batch)
+            for message in batches.add(b"\n".join(lines)):
+                yield message
+        for message in batches.finish():
+            yield message
         await process.check()
-
-
-def _delta(entry: Entry) -> CommitDelta:
-    return CommitDelta(
-        from_path=entry.from_path,
-        to_path=entry.to_path,
-        from_id=entry.from_id,
-        to_id=entry.to_id,
-        old_mode=entry.old_mode,
-        new_mode=entry.new_mode,
-    )

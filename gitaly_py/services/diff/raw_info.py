@@ -104,9 +104,8 @@ def _entries(number: int, change: ChangedPaths) -> tuple[Entry, ...]:
 
 
 def _changes_type(entry: Entry) -> bool:
-    if entry.old_mode == 0 or entry.new_mode == 0:
-        return False
-    return entry.status == b"T" or _kind(entry.old_mode) != _kind(entry.new_mode)
+    kinds = {_kind(entry.old_mode), _kind(entry.new_mode)}
+    return kinds.issubset(_KINDS) and (entry.status == b"T" or len(kinds) > 1)
 
 
 def _is_sound(change: ChangedPaths, hashes: ObjectFormat) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from gitaly_py.git.commands import Command
 from gitaly_py.git.format import object_format
 from gitaly_py.git.process import Stderr
-from gitaly_py.git.wire.diff.entries import Entry, parse_entry
+from gitaly_py.git.wire.diff.entries import Entry, parse_entries
 from gitaly_py.git.wire.diff.parser import FileDiff
 from gitaly_py.pb.diff_pb2 import CommitDiffRequest
 from gitaly_py.services.app import Call
@@ -61,10 +61,9 @@ async def _modified(call: Call, request: CommitDiffRequest) -> AsyncGenerator[En
     git = call.app.git
     async with git.start(call.repository.git, command, config=commands.CONFIG, stderr=Stderr.KEEP) as process:
         async for lines in process.batches(b"\n"):
-            for line in lines:
-                for entry in parse_entry(line):
-                    if entry.same_mode:
-                        yield entry
+            for entry in parse_entries(b"\n".join(lines)):
+                if entry.same_mode:
+                    yield entry
         await process.check()
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from gitaly_py.git.wire.errors import MalformedDiff
 from gitaly_py.git.wire.quoting import quote, unquote
 
 _RAW = re.compile(
-    rb":([0-7]{6}) ([0-7]{6}) ([0-9a-f]+) ([0-9a-f]+) ([ADTUXMRC])[0-9]*\t([^\t]+)(?:\t([^\t]+))?"
+    rb"^:([0-7]{6}) ([0-7]{6}) ([0-9a-f]+) ([0-9a-f]+) ([ADTUXMRC])[0-9]*\t([^\t\n]+)(?:\t([^\t\n]+))?$",
+    re.MULTILINE,
 )
 _PAIRED = (b"R", b"C")
+
+RawFields = tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes]
+"""Both modes, both ids, status, path and second path of a raw line, as they stand there."""
 
 
 class Entry(NamedTuple):
@@ -39,29 +44,35 @@ NOTHING = Entry(b"", b"", "", "", 0, 0, b"", b"")
 """Stands for what is not told of a file."""
 
 
-def parse_entry(line: bytes) -> tuple[Entry, ...]:
-    """The changed file of a raw line without its line end; two for a type change: removal and addition.
-
-    Raises MalformedDiff.
-    """
-    found = _RAW.fullmatch(line)
-    if found is None:
+def split_raw(lines: bytes) -> list[RawFields]:
+    """The fields of whole raw lines; the last one may lack its line end. Raises MalformedDiff."""
+    found: list[RawFields] = _RAW.findall(lines)
+    if len(found) != lines.count(b"\n") + (not lines.endswith(b"\n") and lines != b""):
         raise MalformedDiff("raw line regexp mismatch")
-    old_mode, new_mode, old, new, status, source, target = found.groups()
-    if (target is not None) != (status in _PAIRED):
-        raise MalformedDiff(f"raw line with a wrong number of paths for status {status.decode()}")
-    path = source if target is None else target
-    entry = Entry(
-        unquote(source),
-        unquote(path),
-        old.decode(),
-        new.decode(),
-        int(old_mode, 8),
-        int(new_mode, 8),
-        status,
-        b"diff --git %s %s" % (_prefixed(b"a/", source), _prefixed(b"b/", path)),
-    )
-    return halves(entry) if status == b"T" else (entry,)
+    for fields in found:
+        if (fields[6] != b"") != (fields[4] in _PAIRED):
+            raise MalformedDiff(f"raw line with a wrong number of paths for status {fields[4].decode()}")
+    return found
+
+
+def parse_entries(lines: bytes) -> Iterator[Entry]:
+    """The changed files of raw lines, see `split_raw`; two for a type change: removal and addition."""
+    for old_mode, new_mode, old, new, status, source, target in split_raw(lines):
+        path = target or source
+        entry = Entry(
+            unquote(source),
+            unquote(path),
+            old.decode(),
+            new.decode(),
+            int(old_mode, 8),
+            int(new_mode, 8),
+            status,
+            b"diff --git %s %s" % (_prefixed(b"a/", source), _prefixed(b"b/", path)),
+        )
+        if status == b"T":
+            yield from halves(entry)
+        else:
+            yield entry
 
 
 def halves(entry: Entry) -> tuple[Entry, Entry]:

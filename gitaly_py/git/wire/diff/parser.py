@@ -7,10 +7,10 @@ out, next to nothing.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from gitaly_py.git.wire.diff.entries import NOTHING, Entry, parse_entry
+from gitaly_py.git.wire.diff.entries import NOTHING, Entry, parse_entries
 from gitaly_py.git.wire.diff.limits import Limits, Tally, Verdict
 from gitaly_py.git.wire.diff.patch import Patch
 from gitaly_py.git.wire.errors import MalformedDiff
@@ -87,7 +87,8 @@ class PatchParser:
             return
         if len(self._rest) > 1:
             yield from self._take(self._rest, len(self._rest))
-        yield from self._close()
+        if self._patch is not None:
+            yield self._closed(self._patch)
         for entry in self._entries:
             if self.done:
                 return
@@ -98,19 +99,17 @@ class PatchParser:
         at = 0
         while at < last:
             if buffer.startswith(_HEADER, at):
-                yield from self._close()
-                if self.done:
-                    return
-                end = buffer.find(b"\n", at + 1)
-                end = last if end < 0 else end
-                yield from self._open(buffer[at + 1 : end])
-                at = end
-                continue
-            if self._patch is None:
+                if self._patch is not None:
+                    yield self._closed(self._patch)
+                    if self.done:
+                        return
+                end = _found(buffer.find(b"\n", at + 1), last)
+                yield from self._before(buffer[at + 1 : end])
+            elif self._patch is None:
                 raise MalformedDiff("diff header regexp mismatch")
-            end = buffer.find(_HEADER, at, last)
-            end = last if end < 0 else end
-            self._patch.take(buffer, at, end)
+            else:
+                end = _found(buffer.find(_HEADER, at, last), last)
+                self._patch.take(buffer, at, end)
             at = end
 
     def _look_ahead(self) -> None:
@@ -136,29 +135,40 @@ class PatchParser:
         self._in_line = False
         return data[end:]
 
-    def _open(self, header: bytes) -> Iterator[FileDiff]:
-        """Finds the file of a patch; those before it have none."""
-        for entry in self._entries:
-            if self._any_header or entry.header == header:
-                self._tally.begin()
-                self._entry = entry
-                self._patch = Patch(kept=not self._tally.over)
-                return
-            yield from self._without_patch(entry)
-        raise MalformedDiff("patch of a file without a raw line")
+    def _before(self, header: bytes) -> Iterable[FileDiff]:
+        """Begins the patch with that header; the files before it, which have none."""
+        entry = next(self._entries, NOTHING)
+        if self._is_of(entry, header):
+            self._begin(entry)
+            return ()
+        return self._search(entry, header)
 
-    def _close(self) -> Iterator[FileDiff]:
-        patch, self._patch = self._patch, None
-        if patch is None:
-            return
+    def _search(self, entry: Entry, header: bytes) -> Iterator[FileDiff]:
+        while not self._is_of(entry, header):
+            if entry is NOTHING:
+                raise MalformedDiff("patch of a file without a raw line")
+            yield from self._without_patch(entry)
+            entry = next(self._entries, NOTHING)
+        self._begin(entry)
+
+    def _is_of(self, entry: Entry, header: bytes) -> bool:
+        return entry.header == header or (self._any_header and entry is not NOTHING)
+
+    def _begin(self, entry: Entry) -> None:
+        self._tally.begin()
+        self._entry = entry
+        self._patch = Patch(kept=not self._tally.over)
+
+    def _closed(self, patch: Patch) -> FileDiff:
+        """The file of a patch that is complete."""
+        self._patch = None
         entry = self._entry
         verdicts = self._tally.judge(entry.to_path, patch)
         overflow = Verdict.OVERFLOW in verdicts
         if overflow and not self._limits.collect_all_paths:
             self.done = True
-            yield FileDiff(NOTHING, overflow=True)
-            return
-        yield FileDiff(
+            return FileDiff(NOTHING, overflow=True)
+        return FileDiff(
             entry,
             b"" if verdicts else patch.text,
             patch.size,
@@ -175,6 +185,10 @@ class PatchParser:
             return
         self._tally.begin()
         yield FileDiff(entry)
+
+
+def _found(index: int, otherwise: int) -> int:
+    return otherwise if index < 0 else index
 
 
 class DiffParser:
@@ -209,36 +223,36 @@ class DiffParser:
     def finish(self) -> Iterator[FileDiff]:
         """The files that are left when git has ended. Raises MalformedDiff."""
         if self._patches is None:
-            if self._rest:
-                self._raw.append(self._rest)
+            self._keep(self._rest)
             self._patches = self._begin()
         yield from self._patches.finish()
 
     def _take_raw(self, data: bytes) -> bytes:
         """Keeps raw lines; the bytes that belong to patches."""
         data = self._rest + data
-        end = data.find(b"\n\n")
-        if end < 0:
-            line = data.rfind(b"\n") + 1
-            # The last line end may be the first of two.
-            keep = max(0, line - 1)
-            self._rest = data[keep:]
-            if keep:
-                self._raw.append(data[:keep])
-            return b""
-        self._raw.append(data[:end])
-        self._patches = self._begin()
-        return data[end + 2 :]
+        end = 0 if data.startswith(b"\n") else data.find(b"\n\n") + 1
+        if end > 0 or data.startswith(b"\n"):
+            self._keep(data[:end])
+            self._rest = b""
+            self._patches = self._begin()
+            return data[end + 1 :]
+        # Not the last line: its end may be the first of two.
+        whole = data.rfind(b"\n", 0, max(0, len(data) - 1)) + 1
+        self._keep(data[:whole])
+        self._rest = data[whole:]
+        return b""
+
+    def _keep(self, lines: bytes) -> None:
+        if lines:
+            self._raw.append(lines)
 
     def _begin(self) -> PatchParser:
-        lines = sum(chunk.count(b"\n:") + chunk.startswith(b":") for chunk in self._raw)
+        lines = sum(chunk.count(b"\n") for chunk in self._raw)
         return PatchParser(
-            _entries(self._raw), self._limits, any_header=lines == 1, drop_unpatched=self._drop_unpatched
+            _entries(self._raw), self._limits, any_header=lines <= 1, drop_unpatched=self._drop_unpatched
         )
 
 
 def _entries(chunks: deque[bytes]) -> Iterator[Entry]:
     while chunks:
-        for line in chunks.popleft().split(b"\n"):
-            if line:
-                yield from parse_entry(line)
+        yield from parse_entries(chunks.popleft())

@@ -36,7 +36,7 @@ class Patch:
     @property
     def text(self) -> bytes:
         """What was kept."""
-        return b"".join(self._pieces)
+        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
 
     def drop(self) -> None:
         """The text is not wanted any more."""

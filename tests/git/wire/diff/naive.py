@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gitaly_py.git.wire.diff.entries import NOTHING, Entry, parse_entry
+from gitaly_py.git.wire.diff.entries import NOTHING, Entry, parse_entries
 from gitaly_py.git.wire.diff.limits import Limits
 from gitaly_py.git.wire.diff.parser import FileDiff
 
@@ -17,7 +17,7 @@ def parse(output: bytes, limits: Limits) -> list[FileDiff]:
     lines: list[bytes] = _LINE.findall(output)
     entries: list[Entry] = []
     while lines and lines[0] != b"\n":
-        entries += parse_entry(lines.pop(0).rstrip(b"\n"))
+        entries += parse_entries(lines.pop(0))
     blocks: list[list[bytes]] = []
     for line in lines[1:]:
         if line.startswith(b"diff --git "):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitaly_py.git.wire.diff.entries import NOTHING, header_of, parse_entry
+from gitaly_py.git.wire.diff.entries import NOTHING, header_of, parse_entries
 from gitaly_py.git.wire.diff.limits import Limits
 from gitaly_py.git.wire.diff.parser import DiffParser, FileDiff, PatchParser
 from gitaly_py.git.wire.errors import MalformedDiff
@@ -230,7 +230,7 @@ def test_nothing_follows_the_limit_that_ends_a_diff() -> None:
     ids=["too large", "overflow", "collapsed"],
 )
 def test_a_patch_that_is_left_out_takes_no_memory(piece: bytes, lines: int, limits: Limits) -> None:
-    (entry,) = parse_entry(raw(b"a").rstrip(b"\n"))
+    (entry,) = parse_entries(raw(b"a"))
     parser = PatchParser(iter([entry]), limits)
     tracemalloc.start()
     try:

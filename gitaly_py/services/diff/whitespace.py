@@ -46,7 +46,7 @@ async def only_whitespace(
 
 
 async def _modified(call: Call, request: CommitDiffRequest) -> AsyncGenerator[Entry, None]:
-    """The files of which the content was modified, and nothing else."""
+    """The files that were modified and are what they were, under their name."""
     command = Command(
         name="diff-tree",
         flags=[
@@ -62,8 +62,7 @@ async def _modified(call: Call, request: CommitDiffRequest) -> AsyncGenerator[En
     async with git.start(call.repository.git, command, config=commands.CONFIG, stderr=Stderr.KEEP) as process:
         async for lines in process.batches(b"\n"):
             for entry in parse_entries(b"\n".join(lines)):
-                if entry.same_mode:
-                    yield entry
+                yield entry
         await process.check()
 
 

@@ -162,8 +162,11 @@ async def test_nothing_follows_an_overflow_when_white_space_is_ignored(daemon: D
 async def test_very_many_files_with_changes_of_white_space_alone_are_counted(
     daemon: Daemon, repo: Repo
 ) -> None:
-    names = [b"%03d" % number + b"x" * 200 for number in range(400)]
-    pair(repo, dict.fromkeys(names, b"a b\nc\n"), dict.fromkeys(names, b"a  b\nc\n"))
+    names = [b"%04d" % number + b"x" * 450 for number in range(5000)]
+    for branch, text in (("left", b"a b\nc\n"), ("right", b"a  b\nc\n")):
+        blob = repo.blob(text)
+        tree = repo.raw_tree([("100644", name, blob) for name in names])
+        repo.commit("x\n", tree=tree, ref=f"refs/heads/{branch}")
 
     found = await diff(daemon, repo, whitespace_changes=IGNORE)
 

@@ -230,8 +230,8 @@ class DiffParser:
     def _take_raw(self, data: bytes) -> bytes:
         """Keeps raw lines; the bytes that belong to patches."""
         data = self._rest + data
-        end = 0 if data.startswith(b"\n") else data.find(b"\n\n") + 1
-        if end > 0 or data.startswith(b"\n"):
+        end = data.find(b"\n\n") + 1
+        if end > 0:
             self._keep(data[:end])
             self._rest = b""
             self._patches = self._begin()
@@ -249,7 +249,7 @@ class DiffParser:
     def _begin(self) -> PatchParser:
         lines = sum(chunk.count(b"\n") for chunk in self._raw)
         return PatchParser(
-            _entries(self._raw), self._limits, any_header=lines <= 1, drop_unpatched=self._drop_unpatched
+            _entries(self._raw), self._limits, any_header=lines == 1, drop_unpatched=self._drop_unpatched
         )
 
 

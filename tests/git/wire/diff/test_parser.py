@@ -74,9 +74,9 @@ body_lines = st.sampled_from(
         b"~ dropped\n",
         b"unknown\n",
         b"\n",
-        b"+" + b"long" * 17_000 + b"\n",
     ]
 )
+long_lines = st.sampled_from([b"+", b"-", b" "]).map(lambda sign: sign + b"long" * 17_000 + b"\n")
 headers = st.sampled_from(
     [
         [],
@@ -87,7 +87,7 @@ headers = st.sampled_from(
 
 
 @st.composite
-def outputs(draw: st.DrawFn) -> bytes:
+def outputs(draw: st.DrawFn, lines_of_patches: st.SearchStrategy[bytes]) -> bytes:
     """What git could print, and some of what it can't."""
     lines, patch = b"", b""
     for path in draw(st.lists(paths, max_size=8)):
@@ -96,42 +96,48 @@ def outputs(draw: st.DrawFn) -> bytes:
         for _ in range(2 if status == b"T" else 1):
             if draw(st.booleans()):
                 patch += header_of(path) + b"\n" + b"".join(draw(headers))
-                patch += b"".join(draw(st.lists(body_lines, max_size=12)))
+                patch += b"".join(draw(st.lists(lines_of_patches, max_size=8)))
     if patch and draw(st.booleans()) and draw(st.booleans()):
         patch = patch.removesuffix(b"\n")
     return lines + (b"\n" + patch if patch else b"")
 
 
-small = st.integers(0, 12)
-sizes = st.sampled_from([0, 1, 30, 100, 300, 68_000, 200_000])
-limits = st.builds(
-    Limits,
-    enforce=st.booleans(),
-    collapse=st.booleans(),
-    collect_all_paths=st.booleans(),
-    max_files=small,
-    max_lines=st.integers(0, 40),
-    max_bytes=sizes,
-    max_patch_bytes=sizes,
-    safe_max_files=small,
-    safe_max_lines=st.integers(0, 40),
-    safe_max_bytes=sizes,
-    by_extension=st.dictionaries(
-        st.sampled_from([b".txt", b"Dockerfile", b".gitignore", b"a", b".md"]), sizes, max_size=3
-    ),
-)
-cuts = st.lists(st.integers(1, 90_000), min_size=1, max_size=4) | st.lists(
-    st.integers(1, 40), min_size=1, max_size=4
-)
+def limits(sizes: st.SearchStrategy[int]) -> st.SearchStrategy[Limits]:
+    """Limits that outputs may reach. sizes: of patches."""
+    files, lines = st.integers(0, 8), st.integers(0, 20)
+    return st.builds(
+        Limits,
+        enforce=st.booleans(),
+        collapse=st.booleans(),
+        collect_all_paths=st.booleans(),
+        max_files=files,
+        max_lines=lines,
+        max_bytes=sizes,
+        max_patch_bytes=sizes,
+        safe_max_files=files,
+        safe_max_lines=lines,
+        safe_max_bytes=sizes,
+        by_extension=st.dictionaries(
+            st.sampled_from([b".txt", b"Dockerfile", b".gitignore", b"a", b".md"]), sizes, max_size=3
+        ),
+    )
 
 
-@settings(max_examples=150, deadline=None)
-@given(outputs(), limits, cuts)
+@settings(max_examples=200, deadline=None)
+@given(outputs(body_lines), limits(st.integers(0, 150)), st.lists(st.integers(1, 60), min_size=1, max_size=4))
 def test_what_is_parsed_follows_the_rules_wherever_the_output_is_cut(
     output: bytes, limits: Limits, sizes: list[int]
 ) -> None:
-    sizes = [max(size, len(output) // 3000) for size in sizes]
+    assert parsed(cut(output, sizes), limits) == parse_naively(output, limits)
 
+
+@settings(max_examples=30, deadline=None)
+@given(
+    outputs(body_lines | long_lines),
+    limits(st.sampled_from([10, 68_000, 68_100, 200_000])),
+    st.lists(st.integers(100, 90_000), min_size=1, max_size=4),
+)
+def test_long_lines_follow_the_rules_too(output: bytes, limits: Limits, sizes: list[int]) -> None:
     assert parsed(cut(output, sizes), limits) == parse_naively(output, limits)
 
 
@@ -213,6 +219,18 @@ def test_nothing_follows_the_limit_that_ends_a_diff() -> None:
     assert [file.overflow for file in files] == [False, True]
     assert parser.done
     assert list(parser.feed(b"rubbish\n")) == list(parser.finish()) == []
+
+
+def test_a_patch_that_was_not_kept_gives_nothing_back() -> None:
+    lines = raw(b"a") + raw(b"b") + b"\n"
+    patches = b"".join(header_of(path) + b"\n@@ -1 +1 @@\n+1\n" for path in (b"a", b"b"))
+    limits = Limits(
+        enforce=True, collapse=True, collect_all_paths=True, max_bytes=len(b"+1\n"), safe_max_files=1
+    )
+
+    first, second = parsed([lines + patches], limits)
+
+    assert (first.collapsed, first.overflow, second.collapsed, second.overflow) == (False, True, True, True)
 
 
 @pytest.mark.parametrize(

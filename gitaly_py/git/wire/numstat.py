@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
-
 from gitaly_py.git.wire.errors import MalformedStats
 
-_BINARY = b"-"
-
-
-class FileStats(NamedTuple):
-    """Lines added to and removed from a file, zero for a binary one. old_path: of a rename, else empty."""
-
-    added: int
-    removed: int
-    path: bytes
-    old_path: bytes
+FileStats = tuple[bytes, bytes, bytes, bytes]
+"""Lines added to a file and removed from it, in digits (`-` for a binary one), its path, and the old path of
+a rename, else nothing."""
 
 
 class NumStat:
@@ -25,23 +15,27 @@ class NumStat:
     def __init__(self) -> None:
         self._rest: list[bytes] = []
 
-    def feed(self, fields: list[bytes]) -> Iterator[FileStats]:
+    def feed(self, fields: list[bytes]) -> list[FileStats]:
         """The files whose records end within these fields. Raises MalformedStats."""
         left = iter(self._rest + fields if self._rest else fields)
         begun: list[bytes] = []
+        files: list[FileStats] = []
         try:
             for field in left:
-                begun = [field]
-                added, removed, path = _parts(field)
+                added, removed, path = field.split(b"\t", 2)
                 old_path = b""
                 if not path:
+                    begun = [field]
                     begun.append(old_path := next(left))
                     path = next(left)
-                begun = []
-                yield FileStats(added, removed, path, old_path)
+                    begun = []
+                files.append((added, removed, path, old_path))
         except StopIteration:
             pass
+        except ValueError:
+            raise MalformedStats(field) from None
         self._rest = begun
+        return files
 
     def end(self) -> None:
         """There are no more fields. Raises MalformedStats when a record is incomplete."""
@@ -49,13 +43,10 @@ class NumStat:
             raise MalformedStats(self._rest[0])
 
 
-def _parts(field: bytes) -> tuple[int, int, bytes]:
-    try:
-        added, removed, path = field.split(b"\t", 2)
-        return _count(added), _count(removed), path
-    except ValueError:
-        raise MalformedStats(field) from None
-
-
-def _count(digits: bytes) -> int:
-    return 0 if digits == _BINARY else int(digits)
+def count_of(digits: bytes) -> int:
+    """A number of lines; none for a binary file. Raises MalformedStats."""
+    if digits == b"-":
+        return 0
+    if not digits.isdigit():
+        raise MalformedStats(digits)
+    return int(digits)

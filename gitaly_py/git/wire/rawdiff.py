@@ -21,9 +21,8 @@ _TREES = re.compile(rb"(?:[0-9a-f]+ [0-9a-f]+\n)+")
 MODES = slice(0, 14)
 """Where a plain record has its colon and both modes."""
 
-
-_WINDOW = 256
-"""Fields looked at in a row: an even number."""
+_FIRST_WINDOW, _LAST_WINDOW = 16, 2048
+"""Fields looked at in a row, the more the longer all are alike: even numbers."""
 
 
 class Change(NamedTuple):
@@ -82,16 +81,19 @@ class RawDiff:
         """The records that end within these fields. Raises MalformedDiff."""
         fields = self._rest + fields if self._rest else fields
         self._rest = []
-        at = 0
+        at, window = 0, _FIRST_WINDOW
         while at < len(fields):
-            metas = self._plain_metas(fields[at : at + _WINDOW : 2])
+            metas = self._plain_metas(fields[at : at + window : 2])
             paths = fields[at + 1 : at + 2 * len(metas) : 2]
             if paths:
                 yield Run(metas[: len(paths)], paths)
                 at += 2 * len(paths)
             if len(paths) < len(metas):
                 break
-            if len(metas) < _WINDOW // 2 and at < len(fields):
+            if 2 * len(metas) == window:
+                window = min(2 * window, _LAST_WINDOW)
+            elif at < len(fields):
+                window = _FIRST_WINDOW
                 run, size = self._particular(fields[at : at + 3])
                 if not size:
                     break
@@ -108,6 +110,8 @@ class RawDiff:
     def _plain_metas(self, candidates: list[bytes]) -> list[bytes]:
         """The first of these fields, as far as they begin plain records."""
         plain = self._plain
+        if set(map(len, candidates)) == {plain} and candidates[0][:1] == candidates[-1][:1] == b":":
+            return candidates
         for number, field in enumerate(candidates):
             if len(field) != plain or field[:1] != b":":
                 return candidates[:number]

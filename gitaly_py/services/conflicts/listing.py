@@ -43,9 +43,9 @@ async def list_conflict_files(
         if found is None:
             return
         merged = replace(repository, git=throwaway.repository).reader()
-        async with aclosing(_files(merged, request, found)) as files:
-            async for response in _messages(files):
-                yield response
+        async with aclosing(_files(merged, request, found)) as files, aclosing(_messages(files)) as messages:
+            async for message in messages:
+                yield message
 
 
 async def _commit(reader: Reader, revision: str, side: str) -> str:

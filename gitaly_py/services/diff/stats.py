@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 
 from grpc import StatusCode
 
 from gitaly_py.git.errors import CommandFailed
-from gitaly_py.git.wire.numstat import FileStats, NumStat
+from gitaly_py.git.wire.numstat import FileStats, NumStat, count_of
 from gitaly_py.pb.diff_pb2 import DiffStats, DiffStatsRequest, DiffStatsResponse
 from gitaly_py.rpc.checks import some
-from gitaly_py.rpc.packer import CHUNK_BYTES, field_prefixes, varint
+from gitaly_py.rpc.packer import CHUNK_BYTES, field_prefixes
 from gitaly_py.services.app import Call
 from gitaly_py.services.diff import commands
 from gitaly_py.services.diff.service import service
@@ -21,11 +21,6 @@ _ENTRIES = 1000
 _ENTRY = field_prefixes(DiffStatsResponse.STATS_FIELD_NUMBER)
 _PATH = field_prefixes(DiffStats.PATH_FIELD_NUMBER)
 _OLD_PATH = field_prefixes(DiffStats.OLD_PATH_FIELD_NUMBER)
-_ADDITIONS_TAG = varint(DiffStats.ADDITIONS_FIELD_NUMBER << 3)
-_DELETIONS_TAG = varint(DiffStats.DELETIONS_FIELD_NUMBER << 3)
-_FEW = 1024
-_ADDITIONS = [DiffStats(additions=count).SerializeToString() for count in range(_FEW)]
-_DELETIONS = [DiffStats(deletions=count).SerializeToString() for count in range(_FEW)]
 
 
 @service.rpc(
@@ -37,11 +32,12 @@ async def diff_stats(call: Call, request: DiffStatsRequest) -> AsyncIterator[Dif
     """The changed files, a thousand in a message."""
     command = commands.diff(["--numstat", "-z"], request.left_commit_id, request.right_commit_id)
     output = NumStat()
+    encoder = _Encoder()
     pending: list[bytes] = []
     size = 0
     async with commands.running(call, command) as process:
         async for fields in process.batches(b"\0"):
-            for entry in map(_entry, output.feed(fields)):
+            for entry in encoder.entries(output.feed(fields)):
                 if len(pending) == _ENTRIES or size + len(entry) >= CHUNK_BYTES:
                     yield DiffStatsResponse.FromString(b"".join(pending))
                     pending, size = [], 0
@@ -53,12 +49,31 @@ async def diff_stats(call: Call, request: DiffStatsRequest) -> AsyncIterator[Dif
         yield DiffStatsResponse.FromString(b"".join(pending))
 
 
-def _entry(file: FileStats) -> bytes:
-    """An encoded field of the response: making messages would take longer than what git does."""
-    added, removed, path, old_path = file
-    encoded = _PATH(len(path)) + path
-    encoded += _ADDITIONS[added] if added < _FEW else _ADDITIONS_TAG + varint(added)
-    encoded += _DELETIONS[removed] if removed < _FEW else _DELETIONS_TAG + varint(removed)
-    if old_path:
-        encoded += _OLD_PATH(len(old_path)) + old_path
-    return _ENTRY(len(encoded)) + encoded
+class _Encoder:
+    """Makes encoded fields of the response: making messages would take longer than what git does."""
+
+    def __init__(self) -> None:
+        self._additions = _Counts(lambda count: DiffStats(additions=count))
+        self._deletions = _Counts(lambda count: DiffStats(deletions=count))
+
+    def entries(self, files: Iterable[FileStats]) -> list[bytes]:
+        """One field for each file. Raises MalformedStats."""
+        additions, deletions = self._additions, self._deletions
+        entries = []
+        for added, removed, path, old_path in files:
+            stats = _PATH(len(path)) + path + additions[added] + deletions[removed]
+            if old_path:
+                stats += _OLD_PATH(len(old_path)) + old_path
+            entries.append(_ENTRY(len(stats)) + stats)
+        return entries
+
+
+class _Counts(dict[bytes, bytes]):
+    """Numbers of lines as an encoded field, by their digits. message: one that has nothing but that field."""
+
+    def __init__(self, message: Callable[[int], DiffStats]) -> None:
+        self._message = message
+
+    def __missing__(self, digits: bytes) -> bytes:
+        encoded = self[digits] = self._message(count_of(digits)).SerializeToString()
+        return encoded

@@ -240,7 +240,7 @@ async def test_a_binary_file_that_is_text_to_us_is_ours(daemon: Daemon, any_form
 
 
 @pytest.mark.parametrize(
-    "ours", [b"\xff\n", b"ok\n" * 100_000 + b"\xe2\x82", b"\xed\xa0\x80\n", b"\xc3\n\xa4\n"]
+    "ours", [b"\xff\n", b"\0\xe2\x82", b"ok\n" * 100_000 + b"\xe2\x82", b"\xed\xa0\x80\n", b"\xc3\n\xa4\n"]
 )
 async def test_other_encodings_are_refused(daemon: Daemon, any_format_repo: Repo, ours: bytes) -> None:
     sides(any_format_repo, {"a": b"1\n"}, {"a": ours}, {"a": b"2\n"})

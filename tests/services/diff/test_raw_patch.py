@@ -66,3 +66,13 @@ async def test_bad_requests_are_refused(
 ) -> None:
     async with refused(code, text):
         await responses(daemon, filled(repo), left, right)
+
+
+async def test_attributes_of_head_decide_what_is_binary(daemon: Daemon, repo: Repo) -> None:
+    left = repo.commit("left\n", {"a.txt": b"1\n"}, ref="refs/heads/left")
+    repo.commit("right\n", {"a.txt": b"2\n"}, [left], ref="refs/heads/right")
+    assert b"\n-1\n+2\n" in await raw_patch(daemon, repo)
+
+    repo.commit("main\n", {".gitattributes": b"*.txt binary\n"}, ref="refs/heads/main")
+
+    assert b"\nGIT binary patch\n" in await raw_patch(daemon, repo)

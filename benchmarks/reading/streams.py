@@ -17,7 +17,7 @@ from gitaly_py.pb.shared_pb2 import PaginationParameter
 from tests.support.repositories import ENVIRONMENT, GIT
 
 _MOST = 1.5
-_WINDOW = (1 << 31) - 1
+_WINDOW = 1 << 30
 _PIECE = 1 << 16
 
 

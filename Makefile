@@ -6,8 +6,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Tests that go through a daemon run over this engine, too.
 OTHER_ENGINE := grpcio
-# These go through a daemon as well, but what they test has nothing to do with its engine.
-ONE_ENGINE := $(addprefix --ignore=,tests/daemon/status tests/deploy tests/planning)
+# These go through a daemon as well, but what they test has nothing to do with its engine: handlers know none.
+# Each RPC is called over every engine by the tables in tests/rpc.
+HANDLERS := analysis blob commit conflicts diff ref repository server transaction
+ONE_ENGINE := $(addprefix --ignore=,tests/daemon/status tests/deploy tests/planning) \
+	$(addprefix --ignore=tests/services/,$(HANDLERS))
 # A test waits for its daemon half of the time, so three at once suit two processors.
 TEST_WORKERS := 3
 TESTS := $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 
 from grpc import StatusCode
 
-from gitaly_py.git.reading.errors import ObjectNotFound
+from gitaly_py.git.commands import Command
+from gitaly_py.git.process import Process
 from gitaly_py.git.reading.interface import Reader
 from gitaly_py.git.reading.revisions import check_revision
 from gitaly_py.git.wire.goquote import quote
+from gitaly_py.git.wire.oids import is_oid
 from gitaly_py.pb.blob_pb2 import (
     GetLFSPointersRequest,
     ListAllLFSPointersRequest,
     ListLFSPointersRequest,
 )
 from gitaly_py.rpc.checks import some
-from gitaly_py.rpc.status import during
+from gitaly_py.rpc.status import Internal, during
 from gitaly_py.services.app import Call
 from gitaly_py.services.blob.encoding import MAX_POINTER, encoded_pointers
 from gitaly_py.services.blob.processes import Source, contents
@@ -28,6 +30,11 @@ from gitaly_py.services.blob.stored import stored_blobs
 from gitaly_py.services.blob.walks import revisions, walk
 
 _SMALL_BLOB = re.compile(rb"([0-9a-f]+) blob (?:[0-9]{1,2}|1[0-9]{2}|200)")
+
+_MISSING = b" missing"
+
+_FEW = 64
+"""So many objects are looked up one by one, which is quicker than to start git."""
 
 _PORTION = 256
 """Objects that are asked for, or taken apart, at a stretch."""
@@ -38,6 +45,11 @@ async def get_lfs_pointers(call: Call, request: GetLFSPointersRequest) -> AsyncI
     """Those of the objects that are pointers, in the order of the request."""
     reader = call.repository.reader()
     ids = [blob_id.encode() for blob_id in request.blob_ids]
+    if len(ids) > _FEW and all(is_oid(blob_id, reader.format) for blob_id in ids):
+        async with aclosing(_first(call, _Given(ids).source(), 0)) as batches:
+            async for pointers in batches:
+                yield pointers
+        return
     for at in range(0, len(ids), _PORTION):
         small = await _small_blobs(reader, ids[at : at + _PORTION])
         async with aclosing(reader.read_each(small)) as objects:
@@ -45,8 +57,37 @@ async def get_lfs_pointers(call: Call, request: GetLFSPointersRequest) -> AsyncI
         yield encoded_pointers(found)
 
 
+class _Given:
+    """Chooses small blobs among objects that are given by full ids, up to the first that is missing."""
+
+    def __init__(self, ids: Sequence[bytes]) -> None:
+        self._ids = ids
+        self._missing = b""
+
+    def source(self) -> Source:
+        """Where the chosen ones come from, in the order in which they are given."""
+        command = Command(name="cat-file", flags=["--batch-check", "--buffer"])
+        return Source(command, self._check, b"\n".join(self._ids) + b"\n", self._choose)
+
+    def _choose(self, lines: list[bytes]) -> list[bytes]:
+        chosen: list[bytes] = []
+        for line in () if self._missing else lines:
+            small = _SMALL_BLOB.fullmatch(line)
+            if small is not None:
+                chosen.append(small[1])
+            elif line.endswith(_MISSING):
+                self._missing = line.removesuffix(_MISSING)
+                break
+        return chosen
+
+    async def _check(self, process: Process) -> None:
+        await process.check()
+        if self._missing:
+            raise _not_found(self._missing)
+
+
 async def _small_blobs(reader: Reader, ids: list[bytes]) -> list[bytes]:
-    """Full ids of those that are blobs as small as pointers. Raises ObjectNotFound."""
+    """Full ids of those that are blobs as small as pointers. Raises Internal for one that is missing."""
     for blob_id in ids:
         with during(f"retrieving object info for {quote(blob_id)}"):
             check_revision(blob_id)
@@ -56,11 +97,14 @@ async def _small_blobs(reader: Reader, ids: list[bytes]) -> list[bytes]:
         async for info in infos:
             blob_id = next(asked)
             if info is None:
-                with during(f"retrieving object info for {quote(blob_id)}"):
-                    raise ObjectNotFound(blob_id.decode("utf-8", "replace"))
+                raise _not_found(blob_id)
             if info.type == "blob" and info.size <= MAX_POINTER:
                 small.append(info.oid.encode())
     return small
+
+
+def _not_found(blob_id: bytes) -> Internal:
+    return Internal(f"retrieving object info for {quote(blob_id)}: object not found")
 
 
 @service.rpc(

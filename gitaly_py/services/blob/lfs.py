@@ -24,10 +24,10 @@ from gitaly_py.rpc.checks import some
 from gitaly_py.rpc.status import Internal, during
 from gitaly_py.services.app import Call
 from gitaly_py.services.blob.encoding import MAX_POINTER, encoded_pointers
-from gitaly_py.services.blob.processes import Source, contents
 from gitaly_py.services.blob.service import service
 from gitaly_py.services.blob.stored import stored_blobs
 from gitaly_py.services.blob.walks import revisions, walk
+from gitaly_py.services.piping import Source, contents
 
 _SMALL_BLOB = re.compile(rb"([0-9a-f]+) blob (?:[0-9]{1,2}|1[0-9]{2}|200)")
 

@@ -21,6 +21,7 @@ from gitaly_py.pb.blob_pb2 import (
     ListLFSPointersRequest,
 )
 from gitaly_py.rpc.checks import some
+from gitaly_py.rpc.packer import Encoded
 from gitaly_py.rpc.status import Internal, during
 from gitaly_py.services.app import Call
 from gitaly_py.services.blob.encoding import MAX_POINTER, encoded_pointers
@@ -41,7 +42,7 @@ _PORTION = 256
 
 
 @service.rpc(some("blob_ids", otherwise="empty BlobIds"))
-async def get_lfs_pointers(call: Call, request: GetLFSPointersRequest) -> AsyncIterator[list[bytes]]:
+async def get_lfs_pointers(call: Call, request: GetLFSPointersRequest) -> AsyncIterator[Encoded]:
     """Those of the objects that are pointers, in the order of the request."""
     reader = call.repository.reader()
     ids = [blob_id.encode() for blob_id in request.blob_ids]
@@ -54,7 +55,9 @@ async def get_lfs_pointers(call: Call, request: GetLFSPointersRequest) -> AsyncI
         small = await _small_blobs(reader, ids[at : at + _PORTION])
         async with aclosing(reader.read_each(small)) as objects:
             found = [(each.oid.encode(), each.data) async for each in objects if each is not None]
-        yield encoded_pointers(found)
+        encoded = b"".join(encoded_pointers(found))
+        if encoded:
+            yield Encoded(encoded)
 
 
 class _Given:
@@ -110,7 +113,7 @@ def _not_found(blob_id: bytes) -> Internal:
 @service.rpc(
     some("revisions", otherwise="missing revisions"), revisions("revisions"), unresolved=StatusCode.INTERNAL
 )
-async def list_lfs_pointers(call: Call, request: ListLFSPointersRequest) -> AsyncIterator[list[bytes]]:
+async def list_lfs_pointers(call: Call, request: ListLFSPointersRequest) -> AsyncIterator[Encoded]:
     """The pointers among the blobs that are reachable from the revisions, in the order of ListBlobs."""
     source = walk(call, request.revisions, filters=[f"--filter=blob:limit={MAX_POINTER}"])
     async with aclosing(_first(call, source, request.limit)) as batches:
@@ -119,21 +122,22 @@ async def list_lfs_pointers(call: Call, request: ListLFSPointersRequest) -> Asyn
 
 
 @service.rpc()
-async def list_all_lfs_pointers(call: Call, request: ListAllLFSPointersRequest) -> AsyncIterator[list[bytes]]:
+async def list_all_lfs_pointers(call: Call, request: ListAllLFSPointersRequest) -> AsyncIterator[Encoded]:
     """Every pointer of the object store, reachable or not."""
     async with aclosing(_first(call, stored_blobs(_SMALL_BLOB), request.limit)) as batches:
         async for pointers in batches:
             yield pointers
 
 
-async def _first(call: Call, source: Source, limit: int) -> AsyncGenerator[list[bytes]]:
+async def _first(call: Call, source: Source, limit: int) -> AsyncGenerator[Encoded]:
     """The first `limit` pointers among the blobs, all if that is not positive."""
     left = limit if limit > 0 else sys.maxsize
     async with aclosing(contents(call, source, limit=-1)) as batches:
         async for parts in batches:
             for at in range(0, len(parts), _PORTION):
                 found = encoded_pointers((oid, data) for oid, _, data in parts[at : at + _PORTION])
-                yield found[:left]
+                if found:
+                    yield Encoded(b"".join(found[:left]))
                 left -= len(found)
                 if left <= 0:
                     return

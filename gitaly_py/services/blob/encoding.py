@@ -1,6 +1,7 @@
 """Encodes listed blobs and LFS pointers without a message object for each.
 
-ListBlobs and ListAllBlobs have the same fields, up to the path that only the former has.
+ListBlobs and ListAllBlobs have the same fields, up to the path that only the former has; so have the three
+RPCs of pointers.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from itertools import islice
 
 from gitaly_py.git.wire.batch import Part, Sizes
 from gitaly_py.git.wire.lfs import parse_pointer
-from gitaly_py.pb.blob_pb2 import LFSPointer, ListBlobsResponse
+from gitaly_py.pb.blob_pb2 import LFSPointer, ListBlobsResponse, ListLFSPointersResponse
 from gitaly_py.rpc.packer import field_prefixes, varint
 
 _Blob = ListBlobsResponse.Blob
@@ -23,6 +24,7 @@ _SIZE = varint(_Blob.SIZE_FIELD_NUMBER << 3)
 MAX_POINTER = 200
 """Bytes of the largest LFS pointer."""
 
+_pointer_prefix = field_prefixes(ListLFSPointersResponse.LFS_POINTERS_FIELD_NUMBER)
 _pointer_oid = field_prefixes(LFSPointer.OID_FIELD_NUMBER, 65)
 _pointer_data = field_prefixes(LFSPointer.DATA_FIELD_NUMBER, MAX_POINTER + 1)
 _POINTER_SIZE = varint(LFSPointer.SIZE_FIELD_NUMBER << 3)
@@ -69,6 +71,22 @@ class _Beginnings(dict[int, bytes]):
         return beginning
 
 
+class _Wholes(dict[int, tuple[bytes, bytes]]):
+    """What stands before and behind the id in the entry of a blob with all its data, by the blob's size."""
+
+    def __init__(self, beginnings: _Beginnings, endings: _Endings) -> None:
+        super().__init__()
+        self._beginnings = beginnings
+        self._endings = endings
+
+    def __missing__(self, size: int) -> tuple[bytes, bytes]:
+        if len(self) >= _KEPT:
+            self.clear()
+        behind = self._endings[size] + (_data_prefix(size) if size else b"")
+        around = self[size] = self._beginnings[len(behind) + size], behind
+        return around
+
+
 class BlobEncoder:
     """Turns blobs into encoded `blobs` fields of the response.
 
@@ -78,6 +96,7 @@ class BlobEncoder:
     def __init__(self, hex_length: int, paths: Iterator[bytes] | None = None) -> None:
         self._endings = _Endings()
         self._beginnings = _Beginnings(hex_length)
+        self._wholes = _Wholes(self._beginnings, self._endings)
         self._paths = paths
         self._path = b""
 
@@ -107,42 +126,43 @@ class BlobEncoder:
         """
         out: list[bytes] = []
         total = 0
-        beginnings, endings, path = self._beginnings, self._endings, self._path
+        wholes, paths = self._wholes, self._paths
         for oid, size, data in parts:
-            if oid and self._paths is not None:
-                path = self._path = _encoded_path(next(self._paths))
-            content = _data_prefix(len(data)) if data else b""
-            rest = len(path) + len(content) + len(data)
-            if oid:
-                ending = endings[size]
-                out += (beginnings[rest + len(ending)], oid, ending, path, content, data)
+            if paths is None and oid and len(data) == size:
+                before, behind = wholes[size]
+                out += (before, oid, behind, data)
             else:
-                out += (_blob_prefix(rest), path, content, data)
-            total += rest + _ABOUT
+                out += self._entry(oid, size, data)
+            total += len(data) + len(self._path) + _ABOUT
             if total >= _PIECE:
                 yield b"".join(out)
                 out, total = [], 0
         if out:
             yield b"".join(out)
 
+    def _entry(self, oid: bytes, size: int, data: bytes) -> tuple[bytes, ...]:
+        if oid and self._paths is not None:
+            path = next(self._paths)
+            self._path = _path_prefix(len(path)) + path if path else b""
+        content = _data_prefix(len(data)) if data else b""
+        rest = len(self._path) + len(content) + len(data)
+        if not oid:
+            return _blob_prefix(rest), self._path, content, data
+        ending = self._endings[size]
+        return self._beginnings[rest + len(ending)], oid, ending, self._path, content, data
+
 
 def encoded_pointers(blobs: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
-    """The encoded LFSPointer of each of the (id, content) that is one, without the tag of its field."""
-    return [
-        b"".join(
-            (
-                _SIZED[len(data)],
-                data,
-                _pointer_oid(len(oid)),
-                oid,
-                _FILE_OID,
-                found.oid,
-                _file_size(found.size),
-            )
-        )
-        for oid, data in blobs
-        if (found := parse_pointer(data)) is not None
-    ]
+    """The encoded `lfs_pointers` field of each of the (id, content) that is a pointer."""
+    pointers: list[bytes] = []
+    for oid, data in blobs:
+        found = parse_pointer(data)
+        if found is not None:
+            head, tail = _SIZED[len(data)], _pointer_oid(len(oid)) + oid + _FILE_OID + found.oid
+            size = _file_size(found.size)
+            length = len(head) + len(data) + len(tail) + len(size)
+            pointers.append(b"".join((_pointer_prefix(length), head, data, tail, size)))
+    return pointers
 
 
 def _file_size(size: int) -> bytes:
@@ -156,7 +176,3 @@ def _interleaved(*columns: list[bytes]) -> bytes:
     for number, column in enumerate(columns):
         mixed[number::count] = column
     return b"".join(mixed)
-
-
-def _encoded_path(path: bytes) -> bytes:
-    return _path_prefix(len(path)) + path if path else b""

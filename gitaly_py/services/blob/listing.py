@@ -13,10 +13,10 @@ from gitaly_py.rpc.checks import some
 from gitaly_py.rpc.packer import Encoded
 from gitaly_py.services.app import Call
 from gitaly_py.services.blob.encoding import BlobEncoder
-from gitaly_py.services.blob.processes import Source, contents, sizes
 from gitaly_py.services.blob.service import service
 from gitaly_py.services.blob.stored import stored_blobs
 from gitaly_py.services.blob.walks import revisions, walk
+from gitaly_py.services.piping import Source, contents, sizes
 
 
 @service.rpc(some("revisions", otherwise="missing revisions"), revisions("revisions"))

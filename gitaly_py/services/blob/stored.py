@@ -6,7 +6,7 @@ import re
 
 from gitaly_py.git.commands import Command
 from gitaly_py.git.process import Process
-from gitaly_py.services.blob.processes import Source
+from gitaly_py.services.piping import Source
 
 _BLOB = re.compile(rb"([0-9a-f]+) blob [0-9]+")
 

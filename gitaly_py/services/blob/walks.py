@@ -13,9 +13,9 @@ from gitaly_py.git.wire.goquote import quote
 from gitaly_py.rpc.checks import FieldCheck, each
 from gitaly_py.rpc.status import Internal
 from gitaly_py.services.app import Call
-from gitaly_py.services.blob.processes import Source
 from gitaly_py.services.checks import revision_test
 from gitaly_py.services.commit.revisions import revision_input
+from gitaly_py.services.piping import Source
 
 _validate = revision_test(prefix="invalid revision: ", paths=True, pseudo=True)
 

@@ -1,18 +1,18 @@
 """ListBranchNamesContainingCommit and ListTagNamesContainingCommit (ref-blob.md 5.11).
 
-`git for-each-ref --contains` walks history anew for each reference. One walk over everything that descends
-from the commit tells the same of all references at once.
+`git for-each-ref --contains` walks history anew for each reference, which is quickest for a few. One walk
+over everything that descends from the commit tells the same of all references at once.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Container, Iterable, Sequence
 from contextlib import aclosing
 
 from grpc import StatusCode
 
-from gitaly_py.git.commands import Command
+from gitaly_py.git.commands import Command, Flag
 from gitaly_py.git.process import Stderr
 from gitaly_py.git.wire.oids import parse_oid
 from gitaly_py.git.wire.refnames import HEADS, TAGS
@@ -25,6 +25,9 @@ from gitaly_py.services.app import Call
 from gitaly_py.services.ref.objects import peeled_of
 from gitaly_py.services.ref.portions import in_portions
 from gitaly_py.services.ref.service import service
+
+_FEW = 16
+"""So many references are left to for-each-ref."""
 
 _PORTION = 1024
 """References handled before other calls get the event loop."""
@@ -67,18 +70,27 @@ async def _containing(
             for portion in in_portions(batch, _PORTION):
                 names += portion.names
                 tips += await peeled_of(reader, portion)
-    descendants = await _descendants(call, commit.oid, tips)
+    few = len(names) <= _FEW
+    keys: Sequence[bytes | str] = names if few else tips
+    chosen: Container[bytes | str] = (
+        await _listed(call, commit.oid, namespace) if few else await _descendants(call, commit.oid, tips)
+    )
     left = limit or sys.maxsize
     for at in range(0, len(names), _PORTION):
-        found = [
-            name.removeprefix(namespace)
-            for name, tip in zip(names[at : at + _PORTION], tips[at : at + _PORTION], strict=True)
-            if tip in descendants
-        ]
+        part = slice(at, at + _PORTION)
+        pairs = zip(names[part], keys[part], strict=True)
+        found = [name.removeprefix(namespace) for name, key in pairs if key in chosen]
         yield found[:left]
         left -= len(found)
         if left <= 0:
             return
+
+
+async def _listed(call: Call, commit: str, namespace: bytes) -> frozenset[bytes]:
+    """The references below `namespace` from which the commit is reachable."""
+    flags: list[Flag] = [("--contains", commit), "--format=%(refname)"]
+    command = Command(name="for-each-ref", flags=flags, args=[namespace])
+    return frozenset((await call.app.git.run(call.repository.git, command)).check().stdout.splitlines())
 
 
 async def _descendants(call: Call, commit: str, tips: Iterable[str]) -> set[str]:

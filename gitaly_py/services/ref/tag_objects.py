@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 from gitaly_py.git.commands import Command
 from gitaly_py.git.errors import describe_status
-from gitaly_py.git.process import Process, Stderr
+from gitaly_py.git.process import Process
 from gitaly_py.git.reading.errors import ObjectNotFound
 from gitaly_py.git.reading.interface import GitObject, Reader
 from gitaly_py.git.wire.goquote import quote
@@ -25,13 +25,14 @@ from gitaly_py.rpc.status import Internal, during
 from gitaly_py.services.app import Call
 from gitaly_py.services.commit.revisions import revision_input
 from gitaly_py.services.commit.walks import revisions
+from gitaly_py.services.piping import Source, contents
 from gitaly_py.services.ref.service import service
 
 _SEVERAL = re.compile(rb"[-^]|.*(?:\.\.|\^[@!-])", re.DOTALL)
 """Revisions that stand for several objects, or for none."""
 
-_PORTION = 256
-"""Revisions that are looked up at a stretch."""
+_FEW = 64
+"""So many revisions are looked up one by one, which is quicker than to start git."""
 
 
 @service.rpc(some("tag_revisions", otherwise="missing revisions"), revisions("tag_revisions"))
@@ -43,64 +44,56 @@ async def get_tag_signatures(
     As they are stored: a mapped tagger would be none that was signed.
     """
     given = [revision.encode() for revision in request.tag_revisions]
-    async with aclosing(_tags(call, given)) as tags:
-        async for tag in tags:
-            content, signature = split_signature(tag.data)
-            yield GetTagSignaturesResponse.TagSignature(tag_id=tag.oid, content=content, signature=signature)
-
-
-async def _tags(call: Call, given: Sequence[bytes]) -> AsyncGenerator[GitObject]:
-    """Each tag object that the revisions lead to, once; a tag of a tag before the latter."""
     reader = call.repository.reader()
     tips = await _tips(reader, given)
-    if tips is None:
-        async with aclosing(_walked(call, reader, given)) as tags:
-            async for tag in tags:
-                yield tag
-        return
-    seen: set[str] = set()
-    for tip in tips:
-        oid, kind = tip, "tag"
-        while kind == "tag" and oid not in seen:
-            seen.add(oid)
-            tag = await _tag(reader, oid)
-            yield tag
-            oid, kind = target_of(tag.data)
+    source = _walked(call, given) if tips is None else _peeled(reader, tips)
+    async with aclosing(source) as tags:
+        async for oid, data in tags:
+            content, signature = split_signature(data)
+            yield GetTagSignaturesResponse.TagSignature(tag_id=oid, content=content, signature=signature)
 
 
 async def _tips(reader: Reader, given: Sequence[bytes]) -> list[str] | None:
-    """The tags among plain revisions; None where git has to tell what is meant, or that it is nothing."""
-    if any(map(_SEVERAL.match, given)):
+    """The tags among a few plain revisions; None where git has to tell what is meant, if anything."""
+    if len(given) > _FEW or any(map(_SEVERAL.match, given)):
         return None
     async with aclosing(reader.info_each(given)) as infos:
         found = [info async for info in infos]
     return None if None in found else [info.oid for info in found if info and info.type == "tag"]
 
 
-async def _walked(call: Call, reader: Reader, given: Sequence[bytes]) -> AsyncGenerator[GitObject]:
-    """The tags that `git rev-list` finds. Commits matter only as far as some are excluded."""
+async def _peeled(reader: Reader, tips: Sequence[str]) -> AsyncGenerator[tuple[str, bytes]]:
+    """Id and content of each tag and of the tags that it leads to, each once."""
+    seen: set[str] = set()
+    for tip in tips:
+        oid, kind = tip, "tag"
+        while kind == "tag" and oid not in seen:
+            seen.add(oid)
+            tag = await reader.read(oid.encode())
+            if tag is None:
+                raise ObjectNotFound(oid)
+            yield oid, tag.data
+            oid, kind = target_of(tag.data)
+
+
+async def _walked(call: Call, given: Sequence[bytes]) -> AsyncGenerator[tuple[str, bytes]]:
+    """The same by `git rev-list`. Commits matter only as far as some are excluded."""
     walked = revision_input(given, call.app.git.version_tuple)
-    command = Command(
-        name="rev-list",
-        flags=[
-            *("--stdin", "--no-walk", "--objects", "--no-object-names"),
-            *("--filter=object:type=tag", "--filter-provided-objects"),
-        ],
-        args=walked.arguments,
-        paths=[],
-    )
-    git = call.app.git
-    async with git.start(call.repository.git, command, stdin=walked.stdin, stderr=Stderr.KEEP) as process:
-        async with aclosing(process.batches(b"\n")) as batches:
-            async for ids in batches:
-                async with aclosing(reader.read_each(ids)) as tags:
-                    expected = iter(ids)
-                    async for tag in tags:
-                        oid = next(expected)
-                        if tag is None:
-                            raise ObjectNotFound(oid.decode("ascii"))
-                        yield tag
-        await _check(process)
+    flags = ["--stdin", "--no-walk", "--objects", "--no-object-names"]
+    flags += ["--filter=object:type=tag", "--filter-provided-objects"]
+    command = Command(name="rev-list", flags=flags, args=walked.arguments, paths=[])
+    begun = ""
+    pieces: list[bytes] = []
+    async with aclosing(contents(call, Source(command, _check, walked.stdin), limit=-1)) as batches:
+        async for parts in batches:
+            for oid, _, data in parts:
+                if oid and begun:
+                    yield begun, b"".join(pieces)
+                if oid:
+                    begun, pieces = oid.decode("ascii"), []
+                pieces.append(data)
+    if begun:
+        yield begun, b"".join(pieces)
 
 
 async def _check(process: Process) -> None:

@@ -5,7 +5,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitaly_py.git.wire.batch import Sizes
-from gitaly_py.pb.blob_pb2 import LFSPointer, ListBlobsResponse
+from gitaly_py.pb.blob_pb2 import (
+    GetLFSPointersResponse,
+    LFSPointer,
+    ListAllLFSPointersResponse,
+    ListBlobsResponse,
+    ListLFSPointersResponse,
+)
 from gitaly_py.services.blob.encoding import BlobEncoder, encoded_pointers
 from tests.support.blobs import LFS_VERSION
 
@@ -31,7 +37,8 @@ def test_encoded_contents_are_parsed_back(
     oid = "1" * hex_length
     parts = []
     expected = []
-    for size, content, path, goes_on in entries:
+    for number, content, path, goes_on in entries:
+        size = len(content) if number % 3 else number
         shown = path if with_paths else b""
         parts.append((oid.encode(), size, content))
         expected.append(Blob(oid=oid, size=size, data=content, path=shown))
@@ -68,7 +75,10 @@ def test_encoded_pointers_are_parsed_back(entries: list[tuple[bytes, int, bytes]
             LFSPointer(size=len(data), data=data, oid=oid.decode(), file_oid=file_oid, file_size=size)
         )
 
-    assert [LFSPointer.FromString(encoded) for encoded in encoded_pointers(blobs)] == expected
+    encoded = encoded_pointers(blobs)
+    assert len(encoded) == len(expected)
+    for response in (ListLFSPointersResponse, ListAllLFSPointersResponse, GetLFSPointersResponse):
+        assert list(response.FromString(b"".join(encoded)).lfs_pointers) == expected
 
 
 @pytest.mark.parametrize("with_paths", [False, True])

@@ -63,10 +63,26 @@ async def test_any_revision_of_a_blob_will_do(daemon: Daemon, any_format_repo: R
     assert found == [expected(repo, 1, pointer(1))] * 4
 
 
-async def test_many_ids_are_answered(daemon: Daemon, any_format_repo: Repo) -> None:
-    ids = [any_format_repo.blob(pointer(number)) for number in range(1, 700)]
+async def test_many_ids_are_answered_in_the_same_way(daemon: Daemon, any_format_repo: Repo) -> None:
+    repo = any_format_repo
+    ids = [repo.blob(pointer(number)) for number in range(1, 700)]
+    commit = repo.commit("x\n", {"file": b"plain\n"}, ref="refs/heads/main")
+    others = [commit, repo.git("rev-parse", "main^{tree}"), repo.blob(b"x" * 300), repo.blob(b"plain\n")]
+    largest = repo.blob(pointer(1, padding=200 - OVERHEAD))
+    too_large = repo.blob(pointer(1, padding=201 - OVERHEAD))
 
-    assert [found.oid for found in await pointers(daemon, any_format_repo, *ids)] == ids
+    for given in (
+        [*ids[:400], *others, largest, *ids[400:], too_large, *ids[:3]],
+        [*ids[:400], "main:file", largest, *ids[400:], too_large, *ids[:3]],
+    ):
+        found = await pointers(daemon, repo, *given)
+        assert [each.oid for each in found] == [*ids[:400], largest, *ids[400:], *ids[:3]]
+        assert found[0] == expected(repo, 1, pointer(1))
+
+    absent = "f" * repo.format.hex_length
+    for given in ([*ids, absent, *ids], [*ids, absent, "main"]):
+        async with refused(StatusCode.INTERNAL, f'retrieving object info for "{absent}": object not found'):
+            await pointers(daemon, repo, *given)
 
 
 async def test_no_pointer_is_no_message(daemon: Daemon, repo: Repo) -> None:

@@ -246,6 +246,9 @@ async def test_what_git_cannot_resolve_is_an_error(daemon: Daemon, any_format_re
             await messages(daemon, repo, "main", "nope", **fields)
         async with refused(StatusCode.INTERNAL, FAILED + f'"fatal: bad object {absent}\\n"'):
             await messages(daemon, repo, absent, **fields)
+        text = FAILED + '"fatal: relative path syntax can\'t be used outside working tree\\n"'
+        async with refused(StatusCode.INTERNAL, text):
+            await messages(daemon, repo, "main:./file", **fields)
 
 
 async def test_a_missing_blob_is_an_error(daemon: Daemon, any_format_repo: Repo) -> None:

@@ -51,9 +51,9 @@ async def test_signature_and_content_are_taken_apart(daemon: Daemon, any_format_
         tag = repo.tag("v1", commit, message)
         raw = repo.git_bytes("cat-file", "tag", tag)
         content = raw[: raw.find(b"-----BEGIN")] if signature else raw
-        assert await signatures(daemon, repo, tag) == [
-            Signature(tag_id=tag, signature=signature, content=content)
-        ]
+        expected = Signature(tag_id=tag, signature=signature, content=content)
+        assert await signatures(daemon, repo, tag) == [expected]
+        assert await signatures(daemon, repo, tag, "--not", "--branches") == [expected]
 
 
 async def test_a_signature_at_the_very_beginning_is_content(daemon: Daemon, repo: Repo) -> None:

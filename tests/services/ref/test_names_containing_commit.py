@@ -75,14 +75,24 @@ def grown(repo: Repo) -> dict[str, str]:
     return commits
 
 
+def and_many_more(repo: Repo, commits: dict[str, str]) -> None:
+    """Adds so many references that they are looked at all together."""
+    for number, commit in enumerate([commits["right"], commits["alone"]] * 10):
+        repo.ref(f"refs/heads/more/{number:02}", commit)
+        repo.tag(f"more/{number:02}", commit)
+
+
 @kinds
 async def test_the_names_are_those_git_finds(daemon: Daemon, any_format_repo: Repo, kind: str) -> None:
-    commits = grown(any_format_repo)
+    repo = any_format_repo
+    commits = grown(repo)
 
-    for name, commit in commits.items():
-        found = await names(daemon, any_format_repo, kind, commit)
-        assert found == by_git(any_format_repo, kind, commit), name
-        assert bool(found) == (name != "unreferenced")
+    for step in ("few", "many"):
+        for name, commit in commits.items():
+            found = await names(daemon, repo, kind, commit)
+            assert found == by_git(repo, kind, commit), (step, name)
+            assert bool(found) == (name != "unreferenced")
+        and_many_more(repo, commits)
 
 
 @kinds
@@ -98,9 +108,11 @@ async def test_the_limit_keeps_the_first_names(daemon: Daemon, any_format_repo: 
 async def test_the_id_of_a_tag_stands_for_its_commit(
     daemon: Daemon, any_format_repo: Repo, kind: str
 ) -> None:
-    grown(any_format_repo)
+    commits = grown(any_format_repo)
     tag = any_format_repo.git("rev-parse", "refs/tags/nested")
 
+    assert await names(daemon, any_format_repo, kind, tag) == by_git(any_format_repo, kind, tag)
+    and_many_more(any_format_repo, commits)
     assert await names(daemon, any_format_repo, kind, tag) == by_git(any_format_repo, kind, tag)
 
 

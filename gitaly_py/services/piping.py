@@ -1,4 +1,4 @@
-"""Blobs by way of two git processes: one tells which, the other gives their sizes or contents.
+"""Objects by way of two git processes: one tells which, the other gives their sizes or contents.
 
 Between them is a pipe of the system where every line of the first is an id and nothing else; otherwise
 a task of ours chooses what goes from one to the other.
@@ -29,7 +29,7 @@ from gitaly_py.services.app import Call
 from gitaly_py.telemetry.tasks import end_all, spawn
 
 Processes = tuple[Process, Process]
-"""The one that tells which blobs, and the one whose output is taken apart."""
+"""The one that tells which objects, and the one whose output is taken apart."""
 
 Choose = Callable[[list[bytes]], Sequence[bytes]]
 
@@ -39,10 +39,10 @@ _READ = 128 << 10
 
 @dataclass(frozen=True)
 class Source:
-    """The process that tells which blobs.
+    """The process that tells which objects.
 
     check: waits for it and raises unless it has ended well. stdin: its input. choose: from its lines to the
-    ids of blobs; None when each line is one. sized: its lines are those of `cat-file --batch-check`.
+    ids that are wanted; None when each line is one. sized: its lines are those of `cat-file --batch-check`.
     """
 
     command: Command
@@ -53,7 +53,7 @@ class Source:
 
 
 async def sizes(call: Call, source: Source, count: int = 0) -> AsyncGenerator[Sizes]:
-    """The blobs in the order of `source`.
+    """The blobs among the objects, in the order of `source`.
 
     count: the most blobs, 0 for all. Raises MissingObject, CommandFailed, and what `source.check` raises.
     """
@@ -69,7 +69,10 @@ async def sizes(call: Call, source: Source, count: int = 0) -> AsyncGenerator[Si
 
 
 async def contents(call: Call, source: Source, limit: int, count: int = 0) -> AsyncGenerator[list[Part]]:
-    """The same with the first `limit` bytes of each blob, all if negative; not for a limit of 0."""
+    """The first `limit` bytes of each object, all if negative, but not none; in the order of `source`.
+
+    count: the most objects, 0 for all. Raises as `sizes`, and MalformedReply.
+    """
     parser = BatchContents(limit)
     first = _First(count)
     async with aclosing(_output(call, source, "--batch")) as chunks:
@@ -80,7 +83,7 @@ async def contents(call: Call, source: Source, limit: int, count: int = 0) -> As
 
 
 async def _output(call: Call, source: Source, mode: str) -> AsyncGenerator[bytes]:
-    """What `git cat-file` prints of the blobs. mode: its flag."""
+    """What `git cat-file` prints of the objects. mode: its flag."""
     alone = source.sized and mode == "--batch-check"
     processes = _alone if alone else _linked if source.choose is None else _fed
     async with processes(call, source, mode) as (lister, reader):
@@ -92,7 +95,7 @@ async def _output(call: Call, source: Source, mode: str) -> AsyncGenerator[bytes
 
 
 class _First:
-    """Keeps the parts of the first `count` blobs, of all if that is 0. full: no other blob will be kept."""
+    """Keeps the parts of the first `count` objects, of all if that is 0. full: no other one will be kept."""
 
     def __init__(self, count: int) -> None:
         self._left = count

@@ -11,6 +11,8 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, suppress
 
+from gitaly_py.telemetry.turns import turn
+
 READ_SIZE = 64 * 1024
 """What a pipe holds by default: larger reads would not return more."""
 
@@ -135,6 +137,8 @@ class PipeReader(_Pipe):
         total = 0
         self.widen()
         while chunk := await self.read(size):
+            if total:
+                await turn()
             yield chunk
             total += len(chunk)
             if total > READ_SIZE and len(chunk) < min(size, READ_SIZE):

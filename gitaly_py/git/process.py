@@ -15,7 +15,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, TypedDict, Unpack
+from typing import Any, Final, TypedDict, Unpack
 
 import structlog
 
@@ -44,6 +44,10 @@ __all__ = ["PIPE", "Finished", "Git", "Options", "Process", "Stderr"]
 _log = structlog.get_logger("gitaly")
 
 MAX_OUTPUT = 64 * 1024 * 1024
+
+_BEHIND: Final = 5
+"""Added to the nice value of what is started: a daemon whose processors are busy still answers at once."""
+_LAST: Final = 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,7 +330,7 @@ def _started(
     line: list[bytes], environment: Mapping[bytes, bytes], streams: Streams, command: str, cwd: str | None
 ) -> subprocess.Popen[bytes]:
     try:
-        return subprocess.Popen(
+        child = subprocess.Popen(
             line,
             stdin=streams.child_stdin,
             stdout=streams.child_stdout,
@@ -335,5 +339,7 @@ def _started(
             cwd=cwd,
             process_group=0,
         )
+        os.setpriority(os.PRIO_PROCESS, child.pid, min(_BEHIND + os.getpriority(os.PRIO_PROCESS, 0), _LAST))
+        return child
     except OSError as error:
         raise SpawnFailed(command, error) from error

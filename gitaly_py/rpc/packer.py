@@ -6,7 +6,6 @@ message is the concatenation of its fields, so a chunk needs no message object o
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from gitaly_py.rpc.service import Rpc
+from gitaly_py.telemetry.turns import turn
 
 CHUNK_BYTES = 1024 * 1024
 """Items are collected while their encoded sizes sum to less than this."""
@@ -167,7 +167,7 @@ class Packer:
         """Gives the event loop a turn when packing has held it for long, however quick the source is."""
         now = time.monotonic()
         if now - self._turn > _TURN_SECONDS:
-            await asyncio.sleep(0)
+            await turn()
             self._turn = time.monotonic()
 
 

@@ -530,3 +530,13 @@ def test_a_program_other_than_git_gets_just_what_it_is_given(run: Runner, repo: 
             assert await process.wait() == 0
 
     run(body)
+
+
+def test_git_stands_behind_the_daemon_when_processors_are_busy(run: Runner) -> None:
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+
+    async def body(git: Git) -> None:
+        async with git.start(None, CAT_FILE, stdin=PIPE) as process:
+            assert os.getpriority(os.PRIO_PROCESS, process.pid) == min(own + 5, 19)
+
+    run(body)

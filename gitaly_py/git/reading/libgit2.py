@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
@@ -28,6 +27,7 @@ from gitaly_py.git.reading.refs import FileReferences
 from gitaly_py.git.reading.revisions import check_revision
 from gitaly_py.git.repository import GitRepository
 from gitaly_py.git.wire.objects import SHA1, ObjectFormat
+from gitaly_py.telemetry.turns import turn
 
 _INLINE = 512 << 10
 """Bytes of the largest object that is inflated on the event loop: about two milliseconds."""
@@ -167,7 +167,7 @@ async def _each(
     for revision in revisions:
         yield await look_up(revision)
         if time.monotonic() - begun > _TURN:
-            await asyncio.sleep(0)
+            await turn()
             begun = time.monotonic()
 
 

@@ -16,6 +16,7 @@ from gitaly_py.git.reading.loose import LooseReference, LooseReferences
 from gitaly_py.git.reading.names import is_safe_name
 from gitaly_py.git.reading.packed import PackedFile, PackedReferences
 from gitaly_py.git.reading.stamps import Stamp
+from gitaly_py.telemetry.turns import turn
 
 _DEEPEST_SYMREF = 5
 """Names in a chain of symbolic references; git's SYMREF_MAXDEPTH."""
@@ -104,7 +105,7 @@ class FileReferences:
                 names = _merge(batch, names, loose, descending=descending)
             if len(batch):
                 yield _reversed(batch) if descending else batch
-                await asyncio.sleep(0)
+                await turn()
         for batch in _loose_batches(names, loose, descending=descending):
             yield batch
 
@@ -116,7 +117,7 @@ class FileReferences:
         packed = self._packed.current()
         for stretch in packed.holders(oid):
             certain += [name for name, _ in stretch if name not in values]
-            await asyncio.sleep(0)
+            await turn()
         if not packed.peeled:
             seen = {*certain, *values}
             async for batch in self.references():

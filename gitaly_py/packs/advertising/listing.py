@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterator
 from typing import Final
@@ -12,6 +11,7 @@ from gitaly_py.git.reading.packed import PackedReferences
 from gitaly_py.packs.advertising.lines import Undecided, joined, line, packed_lines, put
 from gitaly_py.packs.advertising.survey import Survey
 from gitaly_py.packs.advertising.wanted import HEAD, HIDDEN, Wanted
+from gitaly_py.telemetry.turns import turn
 
 _MOST_TEXT: Final = 256 << 10
 """Bytes of packed-refs; git takes less of our time to start than more of them would."""
@@ -49,7 +49,7 @@ async def _packed(packed: PackedReferences, part: bytes, wanted: Wanted) -> list
     for begin, end in _spans(packed, part):
         for entries in packed.texts(begin, end):
             lines += packed_lines(entries, peel=wanted.peel)
-            await asyncio.sleep(0)
+            await turn()
     return lines
 
 
@@ -82,7 +82,7 @@ class _Loose:
         for number, (name, oid) in enumerate(self._survey.values.items()):
             found[name] = await self._line(name, oid)
             if number % _TURN == 0:
-                await asyncio.sleep(0)
+                await turn()
         for name, link in self._survey.links.items():
             target = link.target if self._wanted.symrefs else None
             if link.oid is not None:

@@ -17,6 +17,7 @@ from gitaly_py.git.process import PIPE, Git, Process, Stderr
 from gitaly_py.git.repository import GitRepository
 from gitaly_py.git.wire.namestatus import SYNC, Comparison, NameStatus
 from gitaly_py.telemetry.tasks import end_all, spawn
+from gitaly_py.telemetry.turns import turn
 
 _WINDOW = 256
 """Commits given to diff-tree at a time, after which it writes out what it has."""
@@ -163,7 +164,7 @@ async def _compared(
             async for tokens in process.batches(b"\0"):
                 for at in range(0, len(tokens), _TURN):
                     yield comparing.answered(tokens[at : at + _TURN])
-                    await asyncio.sleep(0)
+                    await turn()
             await asking
             await process.check()
             await walk.check()

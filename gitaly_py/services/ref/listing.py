@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
@@ -16,6 +15,7 @@ from gitaly_py.services.ref.paging import Page
 from gitaly_py.services.ref.pointing import references_pointing_at
 from gitaly_py.services.ref.portions import in_portions
 from gitaly_py.services.ref.sorting import Order
+from gitaly_py.telemetry.turns import turn
 
 _BATCH = 1024
 
@@ -89,5 +89,5 @@ class Listing:
             if names[index] == self.page.token:
                 return
             if passed % _BATCH == 0:
-                await asyncio.sleep(0)
+                await turn()
         raise InvalidArgument(self.page.unknown_token)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import enum
 import heapq
 from collections.abc import AsyncIterable, Iterator
@@ -14,6 +13,7 @@ from gitaly_py.git.reading.interface import Reader, References
 from gitaly_py.git.wire.versionsort import version_key
 from gitaly_py.services.ref.dates import dates_of
 from gitaly_py.services.ref.portions import in_portions
+from gitaly_py.telemetry.turns import turn
 
 _RUN = 1024
 """References sorted at a stretch: about a millisecond."""
@@ -71,7 +71,7 @@ class Order:
                 begin = len(keys)
                 keys += await self._keys(reader, portion)
                 runs.append(sorted(range(begin, len(keys)), key=keys.__getitem__, reverse=self._reverse))
-                await asyncio.sleep(0)
+                await turn()
         return every, heapq.merge(*runs, key=keys.__getitem__, reverse=self._reverse)
 
     async def _keys(self, reader: Reader, batch: References) -> list[Any]:

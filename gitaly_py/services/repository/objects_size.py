@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
 from gitaly_py.git.commands import Command
@@ -12,6 +11,7 @@ from gitaly_py.services.app import Call
 from gitaly_py.services.checks import revision_test
 from gitaly_py.services.commit.revisions import revision_input
 from gitaly_py.services.repository.service import service
+from gitaly_py.telemetry.turns import turn
 
 _validate = revision_test(prefix="validating revision: ", pseudo=True)
 
@@ -48,6 +48,6 @@ async def _revisions(requests: AsyncIterator[ObjectsSizeRequest]) -> list[bytes]
         for number, revision in enumerate(request.revisions, 1):
             _validate(revision)
             if number % _PORTION == 0:
-                await asyncio.sleep(0)
+                await turn()
         revisions += request.revisions
     return revisions

@@ -1,0 +1,53 @@
+"""Long pieces of work in the event loop, one in each of its rounds.
+
+A stream whose output is there already has a few milliseconds of work at a time. With several of them ready
+in one round, whoever has just called would wait for all; so each asks for a turn before a piece of work, and
+between two turns the loop looks for what has come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from weakref import WeakKeyDictionary
+
+
+class Turns:
+    """The turns of one event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._taken = False
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def take(self) -> None:
+        """Waits until the turn is the caller's; who came first has it first."""
+        if not self._taken:
+            self._taken = True
+            self._loop.call_soon(self._over)
+            return
+        waiter: asyncio.Future[None] = self._loop.create_future()
+        self._waiting.append(waiter)
+        await waiter
+
+    def _over(self) -> None:
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                # Behind the one that is woken now.
+                self._loop.call_soon(self._over)
+                return
+        self._taken = False
+
+
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, Turns] = WeakKeyDictionary()
+
+
+async def turn() -> None:
+    """Waits for the next turn of the running loop: to be called before each piece of work of milliseconds."""
+    loop = asyncio.get_running_loop()
+    turns = _turns.get(loop)
+    if turns is None:
+        turns = _turns[loop] = Turns(loop)
+    await turns.take()

@@ -7,6 +7,7 @@ each. What is looked at is the slowest hundredth of the reads.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -79,5 +80,7 @@ class _Streams:
 
 
 def _over_and_over(socket: str, question: Question) -> None:
+    # Clients are on other machines: these must not take the processors from the daemon.
+    os.nice(19)
     while True:
         drained(socket, question)

@@ -14,10 +14,9 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from gitaly_py.detection import frames
-from gitaly_py.detection.rules import licenses, tables
+from gitaly_py.detection.rules import tables
 from gitaly_py.detection.rules.attributes import Attributes
 from gitaly_py.detection.rules.counting import ContentNeeded, color_of, counted_language
-from gitaly_py.detection.rules.markup import plain_text
 from gitaly_py.detection.verdicts import CONTENT_NEEDED, unpacked
 
 _PATIENCE = 2.0
@@ -75,9 +74,11 @@ def _languages(arguments: Sequence[bytes]) -> list[bytes]:
 
 def _license(arguments: Sequence[bytes]) -> list[bytes]:
     """The matches of a file, in JSON: identifier, name, reference and confidence. Takes name and content."""
+    from gitaly_py.detection.rules import licenses, markup  # noqa: PLC0415 - no use for languages
+
     name, content = (argument.decode("utf-8", "replace") for argument in arguments)
     known = licenses.licenses()
-    found = licenses.matches(plain_text(name, content), content)
+    found = licenses.matches(markup.plain_text(name, content), content)
     return [
         json.dumps([each, known[each].name, next(iter(known[each].urls), ""), confidence]).encode()
         for each, confidence in found.items()

@@ -8,10 +8,9 @@ import math
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 from gitaly_py.detection.rules import tables
 from gitaly_py.detection.rules.wording import parts, words
@@ -29,8 +28,7 @@ stands below other text, such as Linux' COPYING, for that (repository.md)."""
 _LEGALCODE = "/legalcode"
 
 
-@dataclass(frozen=True)
-class License:
+class License(NamedTuple):
     """A license of the SPDX list. urls: its references, the first being the one that is shown."""
 
     id: str
@@ -38,8 +36,7 @@ class License:
     urls: Sequence[str]
 
 
-@dataclass(frozen=True)
-class _Text:
+class _Text(NamedTuple):
     """How often which words stand in a text. length: words in all; weight: of them together."""
 
     counts: Mapping[int, int]
@@ -48,8 +45,7 @@ class _Text:
     licenses: Sequence[str]
 
 
-@dataclass(frozen=True)
-class _Corpus:
+class _Corpus(NamedTuple):
     licenses: Mapping[str, License]
     texts: Sequence[_Text]
     rarity: Mapping[int, float]

@@ -6,7 +6,7 @@ Usage: make-license-data.py LIST OUTPUT [ID=FILE...]
 LIST is a JSON object of licenses by their SPDX identifier, each with `name`, `url` (references, one a line)
 and `licenseText`: spdx-full.json of the npm package spdx-license-list (CC0), whose 6.6.0 is close to SPDX's
 list 3.17. ID=FILE adds another text: SPDX has LGPL-3.0 with the whole of GPL-3.0 in it only, while it is
-mostly found without, as in Debian's /usr/share/common-licenses/LGPL-3. ID stands for its variants (`+`, -only), too.
+mostly found without, as in Debian's /usr/share/common-licenses/LGPL-3. ID stands for its variants as well.
 No text is kept, only how often which words stand in it, and words only as hashes.
 """
 

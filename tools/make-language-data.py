@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -65,25 +66,22 @@ def _heuristics(source: dict[str, Any]) -> dict[str, list[Any]]:
 
 
 def _rule(rule: dict[str, Any], named: dict[str, Any]) -> list[Any] | None:
+    """Languages and conditions; None for a rule that never holds, since RE2 has no such pattern."""
     wanted = rule["language"]
     languages = wanted if isinstance(wanted, list) else [wanted]
-    if "and" in rule:
-        found = [_condition(each, named) for each in rule["and"]]
-        return [languages, [condition for condition in found if condition is not None]]
-    if rule.keys() == {"language"}:
-        return [languages, []]
-    condition = _condition(rule, named)
-    return None if condition is None else [languages, [condition]]
+    found = [condition for each in [rule, *rule.get("and", ())] for condition in _conditions(each, named)]
+    possible = [condition for condition in found if condition is not None]
+    return None if found and not possible else [languages, possible]
 
 
-def _condition(rule: dict[str, Any], named: dict[str, Any]) -> Condition | None:
-    """Whether a match is wanted, and the patterns of which one has to match; None if RE2 has no such."""
-    wanted = "negative_pattern" not in rule
-    pattern = rule.get("pattern") or rule.get("negative_pattern") or named[rule.get("named_pattern")]
-    patterns = pattern if isinstance(pattern, list) else [pattern]
-    if any(_NOT_REGULAR.search(each) for each in patterns):
-        return None
-    return [wanted, [_for_python(each) for each in patterns]]
+def _conditions(rule: dict[str, Any], named: dict[str, Any]) -> Iterator[Condition | None]:
+    """Whether a match is wanted, and the patterns of which one has to match; None for what RE2 can't do."""
+    for key in ("pattern", "named_pattern", "negative_pattern"):
+        if key in rule:
+            pattern = named[rule[key]] if key == "named_pattern" else rule[key]
+            patterns = pattern if isinstance(pattern, list) else [pattern]
+            regular = not any(_NOT_REGULAR.search(each) for each in patterns)
+            yield [key != "negative_pattern", [_for_python(each) for each in patterns]] if regular else None
 
 
 def _for_python(pattern: str) -> str:

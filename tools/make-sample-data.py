@@ -4,8 +4,8 @@
 Usage: make-sample-data.py FOLDER OUTPUT
 
 FOLDER holds samples.json and the languages.yml of the same version, as Debian's package ruby-github-linguist
-has them in lib/linguist/. Only languages are kept that some name or extension does not tell from others, under
-the names that gitaly_py/detection/data/languages.json has for their ids, and tokens that occur more than once.
+has them in lib/linguist/. Only languages are kept that some name or extension does not tell from others, by
+the names that gitaly_py/detection/data/languages.json has for their ids, and tokens that occur repeatedly.
 Needs PyYAML.
 """
 

@@ -23,6 +23,10 @@ import yaml
 _NOT_REGULAR = re.compile(r"\(\?(?:=|!|<=|<!|>)|\\[1-9]|\\g<")
 """What RE2 can't do: such patterns match nothing where they stand alone, and are left out beside others."""
 
+_INDENTATION = re.compile(r"(?<!\[)\^\\s\*")
+"""Any blank behind the beginning of a line. What follows newlines there follows a line's beginning by itself;
+going on over them takes a time that grows with the square of their number."""
+
 Condition = list[Any]
 
 
@@ -95,6 +99,7 @@ def _for_python(pattern: str) -> str:
         flags = re.match(r"(?:\(\?([a-z]+)\))?", translated)
         letters = (flags[1] or "") if flags else ""
         translated = f"(?{''.join(sorted({'m', *letters}))}){translated[len(letters) and len(letters) + 3 :]}"
+    translated = translated if pattern.startswith("(?-m)") else _INDENTATION.sub(r"^[^\\S\\n]*", translated)
     re.compile(translated.encode())
     return translated
 

@@ -11,7 +11,7 @@ _INLINE = frozenset(
 )
 
 _MARKDOWN = (
-    (re.compile(r"!?\[([^\]\n]*)\]\([^)\n]*\)"), r"\1"),
+    (re.compile(r"!?\[([^\]\n]{0,500})\]\([^)\n]{0,2000}\)"), r"\1"),
     (re.compile(r"^ {0,3}\[[^\]\n]+\]:.*$", re.MULTILINE), ""),
     (re.compile(r"^ {0,3}(?:#{1,6}|>+)[ \t]*", re.MULTILINE), ""),
     (re.compile(r"(?<![\w\\])[*_`]{1,3}(?=\S)|(?<=[^\s\\])[*_`]{1,3}(?!\w)"), ""),

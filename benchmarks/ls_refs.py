@@ -17,7 +17,7 @@ from gitaly_py.git.process import Git
 from gitaly_py.git.reading.cache import Readers
 from gitaly_py.git.settings import GitSettings
 from gitaly_py.telemetry.tasks import spawn
-from tests.support.advertising import USUAL, Advertised, ls_refs_request, upload_pack
+from tests.support.advertising import USUAL, Advertised, EarlyPieces, ls_refs_request, upload_pack
 from tests.support.repositories import ENVIRONMENT, Repo
 from tests.support.stamps import settle_all
 
@@ -83,7 +83,7 @@ class _Listing:
 
     async def _asked(self) -> None:
         answer = await self._advertised.advertiser.ls_refs(
-            self._advertised.repository(self._repo), [], self._request
+            self._advertised.repository(self._repo), [], self._request, EarlyPieces()
         )
         if answer is None:
             raise RuntimeError("the list of references was left to git")

@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import median
 from typing import TypeVar
 
+import grpc
 import psutil
 
 from tests.support.daemon import Daemon
@@ -55,7 +56,7 @@ class Client:
 
     async def run(self, work: Callable[..., Result], *arguments: object) -> Result:
         """What `work(*arguments)` returns there, or raises."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, _travelling, work, *arguments)
 
     async def alternating(
         self, rounds: int, servers: list[Server], work: Callable[..., tuple[float, ...]], *arguments: object
@@ -85,6 +86,18 @@ class Client:
         yield
         self._elapsed += time.perf_counter() - since
         self._foreign += _busy_seconds() - busy - (server.cpu_seconds() - spent)
+
+
+class CallFailed(Exception):
+    """A call that failed in the client process: code and text of its status."""
+
+
+def _travelling(work: Callable[..., Result], *arguments: object) -> Result:
+    """Runs `work`. Raises CallFailed for grpc's errors, which can't be sent from one process to another."""
+    try:
+        return work(*arguments)
+    except grpc.RpcError as error:
+        raise CallFailed(str(error)) from None
 
 
 @contextmanager

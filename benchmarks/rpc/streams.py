@@ -53,6 +53,9 @@ async def _beside_a_stalled_one(client: Client, servers: list[Server], quick: bo
     return found
 
 
+Work = Callable[[Server, int], tuple[float, float]]
+
+
 def download(server: Server, messages: int) -> tuple[float, float]:
     """Seconds a GB of a server stream read by grpcio: processor time of the server, time."""
     with grpc.insecure_channel(f"unix:{server.socket}") as channel:

@@ -11,7 +11,7 @@ from typing import Any
 
 from google.protobuf.wrappers_pb2 import BytesValue, UInt32Value
 
-from gitaly_py import services
+from gitaly_py.daemon import worker
 from gitaly_py.daemon.workers.entry import main
 from gitaly_py.pb.repository_pb2 import GetArchiveResponse
 from gitaly_py.rpc.methods import Method
@@ -62,6 +62,6 @@ async def upload(_: Any, requests: AsyncIterator[BytesValue]) -> UInt32Value:
 
 
 if __name__ == "__main__":
-    registry = services.registry
-    services.registry = lambda: [*registry(), _service]
+    registered = worker.registry
+    worker.registry = lambda: [*registered(), _service]
     sys.exit(main(sys.argv))

@@ -30,7 +30,9 @@ class GitSection(Section):
         "Idle `git cat-file` processes kept, of each kind; 0 or less is the default.",
     )
     config: tuple[GitConfig, ...] = several("Configuration for every git command.")
-    signing_key: str = setting("", "Path of the key that signs commits made for users. Not implemented.")
-    rotated_signing_keys: tuple[str, ...] = several("Former signing keys, still trusted. Not implemented.")
+    signing_key: str = setting(
+        "", "Path of the daemon's key: its signatures count as the system's own. Signing is not implemented."
+    )
+    rotated_signing_keys: tuple[str, ...] = several("Former signing keys, whose signatures still count so.")
     committer_email: str = setting("", "E-mail address of the committer of signed commits. Not implemented.")
     committer_name: str = setting("", "Name of the committer of signed commits. Not implemented.")

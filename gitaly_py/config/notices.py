@@ -38,7 +38,6 @@ def _without_effect(config: Config) -> Iterator[str]:
         "bundle_uri.go_cloud_url": config.bundle_uri.go_cloud_url,
         "daily_maintenance": _asks_for_maintenance(config),
         "git.signing_key": config.git.signing_key,
-        "git.rotated_signing_keys": config.git.rotated_signing_keys,
         "git.committer_email": config.git.committer_email,
         "git.committer_name": config.git.committer_name,
         "logging.sentry_dsn": config.logging.sentry_dsn,

@@ -9,7 +9,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import suppress
 
 import psutil
@@ -86,9 +86,13 @@ class Process:
         """The records of standard output, without separators."""
         return self._output.records(separator)
 
-    def batches(self, separator: bytes) -> AsyncIterator[list[bytes]]:
+    def batches(self, separator: bytes) -> AsyncGenerator[list[bytes]]:
         """The same, as many at a time as have arrived: for output of very many records."""
         return self._output.batches(separator)
+
+    def chunks(self, size: int = 256 * 1024) -> AsyncGenerator[bytes]:
+        """Standard output up to its end, up to `size` bytes at a time."""
+        return self._output.chunks(size)
 
     async def wait(self) -> int:
         """The exit status (negative: number of the signal).

@@ -24,6 +24,10 @@ Argument = str | bytes
 Flag = Argument | tuple[str, Argument]
 
 
+STANDARD_OUTPUT: Final = "-"
+"""A flag that stands where git expects the name of a file to write."""
+
+
 class Hooks(enum.Enum):
     """Says that a command which can update references runs none of git's hooks."""
 
@@ -113,7 +117,7 @@ class Description:
 
 
 _ACTION = re.compile(r"[0-9A-Za-z]+[-0-9A-Za-z]*")
-_FLAG = re.compile(rb"--?[0-9A-Za-z]")
+_FLAG = re.compile(rb"--?[0-9A-Za-z]|-\Z")
 
 
 def _check_position(command: str, arg: bytes) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, suppress
 
 READ_SIZE = 64 * 1024
 """What a pipe holds by default: larger reads would not return more."""
@@ -116,23 +116,29 @@ class PipeReader(_Pipe):
         del self._buffer[: found + len(separator)]
         return taken
 
-    async def batches(self, separator: bytes) -> AsyncIterator[list[bytes]]:
-        """All records, without their separators, as many at a time as have arrived.
+    async def batches(self, separator: bytes) -> AsyncGenerator[list[bytes]]:
+        """All records, without their separators, as many at a time as have arrived."""
+        rest = b""
+        async with aclosing(self.chunks()) as chunks:
+            async for chunk in chunks:
+                *records, rest = (rest + chunk).split(separator)
+                if records:
+                    yield records
+        if rest:
+            yield [rest]
+
+    async def chunks(self, size: int = _BULK_READ_SIZE) -> AsyncGenerator[bytes]:
+        """Everything up to the end of the stream, up to `size` bytes at a time.
 
         git writes 4 KiB at a time. Once there is much of it, a moment's wait saves hundreds of reads.
         """
-        rest = b""
-        size = 0
-        self._widen()
-        while chunk := await self.read(_BULK_READ_SIZE):
-            *records, rest = (rest + chunk).split(separator)
-            if records:
-                yield records
-            size += len(chunk)
-            if size > READ_SIZE and len(chunk) < READ_SIZE:
+        total = 0
+        self.widen()
+        while chunk := await self.read(size):
+            yield chunk
+            total += len(chunk)
+            if total > READ_SIZE and len(chunk) < min(size, READ_SIZE):
                 await asyncio.sleep(_GATHER_SECONDS)
-        if rest:
-            yield [rest]
 
     async def records(self, separator: bytes) -> AsyncIterator[bytes]:
         """All records, without their separators; what follows the last separator counts if not empty."""
@@ -140,7 +146,7 @@ class PipeReader(_Pipe):
             for record in batch:
                 yield record
 
-    def _widen(self) -> None:
+    def widen(self) -> None:
         """Lets the pipe hold more, where the system grants it, so that a wait does not hold up git."""
         with suppress(PermissionError):
             fcntl.fcntl(self._fd, fcntl.F_SETPIPE_SZ, _BULK_PIPE_SIZE)

@@ -12,8 +12,8 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypedDict, Unpack
 
@@ -97,6 +97,11 @@ class Git:
     def version_tuple(self) -> Version:
         """`version` as numbers."""
         return self._versions()[2]
+
+    def check(self, command: Command) -> None:
+        """Raises InvalidCommand as `start` does, for whoever has something to do before."""
+        with _counting_refusals():
+            command.arguments()
 
     @asynccontextmanager
     async def start(
@@ -251,13 +256,10 @@ class Git:
         accounting.placed(groups.admit(process.pid, key, lambda: process.returncode is None))
 
     def _line(self, repository: GitRepository | None, command: Command, options: Options) -> list[bytes]:
-        try:
+        config = options.get("config", ())
+        with _counting_refusals():
             arguments = command.arguments()
-            config = options.get("config", ())
             flags = config_flags(self.version_tuple, repository, command, config, self.settings.config)
-        except InvalidCommand as error:
-            metrics.invalid_commands.labels(error.command).inc()
-            raise
         line = [os.fsencode(self.binary), *map(os.fsencode, command.global_flags)]
         if "worktree" in options:
             line += [b"-C", os.fsencode(options["worktree"])]
@@ -304,6 +306,15 @@ class Git:
         if found is None:
             raise SpawnFailed("version", FileNotFoundError(2, "No such file or directory"))
         return found
+
+
+@contextmanager
+def _counting_refusals() -> Iterator[None]:
+    try:
+        yield
+    except InvalidCommand as error:
+        metrics.invalid_commands.labels(error.command).inc()
+        raise
 
 
 def _shown(line: list[bytes]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from types import TracebackType
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from gitaly_py.rpc.call import Call
 from gitaly_py.rpc.methods import Method
 from gitaly_py.rpc.steps import StepFactory
 from gitaly_py.telemetry import fields, metrics
+from gitaly_py.telemetry.call_metrics import CounterSeries
 
 SWITCH: Final = "gitaly-feature-limit-unauthenticated"
 """A caller may switch the limits of callers without a name off."""
@@ -82,8 +83,13 @@ def is_authenticated(call: Call[Any, Any]) -> bool:
     if call.metadata.all("username"):
         return True
     told_apart = call.metadata.first(SWITCH, "true") == "true"
-    metrics.feature_flag_checks.labels(_FLAG, "true" if told_apart else "false").inc()
+    _checks(told_apart).inc()
     return not told_apart
+
+
+@cache
+def _checks(told_apart: bool) -> CounterSeries:
+    return metrics.feature_flag_checks.labels(_FLAG, "true" if told_apart else "false")
 
 
 def _report(method: Method, *, authenticated: bool) -> Report:

@@ -6,16 +6,12 @@ at their classes. A process that is gone gives back all it held by `Visitor.clos
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from gitaly_py.limits.errors import LimitReached
-from gitaly_py.limits.limiter import Limiter, Slot
-from gitaly_py.limits.monitor import Monitor
+from gitaly_py.limits.errors import QueueFull, QueueTimeout
+from gitaly_py.limits.limiter import Held, Limiter, Waiter
 from gitaly_py.limits.state import LimiterState
-from gitaly_py.telemetry.begun import begin
 
 
 class Acquire(NamedTuple):
@@ -72,43 +68,48 @@ class Settings(NamedTuple):
 class _Caller:
     """A caller of another process while it waits or holds a slot."""
 
+    __slots__ = ("_answer", "_number", "_slot", "_waiter")
+
     def __init__(self, number: int, answer: Callable[[Answer], None]) -> None:
-        self.number = number
-        self.answer = answer
-        self.place = 0
-        self.slot: Slot | None = None
-        self.task: asyncio.Task[None] | None = None
-        self.gone = False
+        self._number = number
+        self._answer = answer
+        self._slot: Held | None = None
+        self._waiter: Waiter | None = None
+
+    def line_up(self, limiter: Limiter, key: str) -> None:
+        """Asks for a slot; most get theirs at once."""
+        try:
+            slot = limiter.enter(key)
+        except QueueFull as error:
+            self._answer(Dropped(self._number, *limiter.crowd(key), 0.0, error.reason))
+            return
+        if slot is not None:
+            self._enter(slot, 0.0)
+            return
+        self._waiter = limiter.line_up(key, lambda slot: self._settle(slot, limiter, key))
+        self._answer(Queued(self._number, limiter.crowd(key)[0]))
 
     def leave(self) -> None:
         """Gives back what it has."""
-        self.gone = True
-        if self.slot is not None:
-            self.slot.release()
-        elif self.task is not None:
-            self.task.cancel()
+        if self._slot is not None:
+            self._slot.release()
+        elif self._waiter is not None:
+            self._waiter.leave()
 
+    def _settle(self, slot: Held | None, limiter: Limiter, key: str) -> bool:
+        waiter, self._waiter = self._waiter, None
+        if waiter is None:
+            return False
+        seconds = limiter.waited(waiter)
+        if slot is not None:
+            self._enter(slot, seconds)
+        else:
+            self._answer(Dropped(self._number, *limiter.crowd(key), seconds, QueueTimeout.reason))
+        return True
 
-_caller: ContextVar[_Caller] = ContextVar("caller")
-
-
-class _Reporting(Monitor):
-    """Tells callers of other processes what becomes of them."""
-
-    def queued(self, key: str, waiting: int) -> None:
-        """See Monitor."""
-        _caller.get().place = waiting
-
-    def entered(self, running: int, seconds: float) -> None:
-        """See Monitor."""
-        caller = _caller.get()
-        caller.answer(Entered(caller.number, running, seconds))
-
-    def dropped(self, key: str, waiting: int, running: int, seconds: float, reason: str) -> None:
-        """See Monitor."""
-        caller = _caller.get()
-        if not caller.gone:
-            caller.answer(Dropped(caller.number, waiting, running, seconds, reason))
+    def _enter(self, slot: Held, seconds: float) -> None:
+        self._slot = slot
+        self._answer(Entered(self._number, slot.running, seconds))
 
 
 class Desk:
@@ -116,8 +117,7 @@ class Desk:
 
     def __init__(self) -> None:
         self._limiters: dict[str, Limiter] = {}
-        self._unlimited = Limiter(0, monitor=_Reporting())
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._unlimited = Limiter(0)
 
     def apply(self, settings: Mapping[str, Settings]) -> None:
         """Sets all limiters at once, while callers run and wait; one that is not named limits no more."""
@@ -128,9 +128,7 @@ class Desk:
             if known is not None:
                 known.adjust(limit, max_queue=max_queue, max_wait=max_wait)
             else:
-                self._limiters[name] = Limiter(
-                    limit, max_queue=max_queue, max_wait=max_wait, monitor=_Reporting()
-                )
+                self._limiters[name] = Limiter(limit, max_queue=max_queue, max_wait=max_wait)
 
     def resize(self, name: str, limit: int) -> None:
         """Changes the limit of one limiter."""
@@ -148,26 +146,6 @@ class Desk:
         """The limiter of that name; one that limits nothing where there is none."""
         return self._limiters.get(name, self._unlimited)
 
-    def begin(self, caller: _Caller, limiter: str, key: str) -> None:
-        """Lets a caller line up; most get their slot before this returns."""
-        task = begin(self._admit(caller, limiter, key), asyncio.get_running_loop())
-        if task is not None:
-            caller.task = task
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-            caller.answer(Queued(caller.number, caller.place))
-
-    async def _admit(self, caller: _Caller, limiter: str, key: str) -> None:
-        _caller.set(caller)
-        try:
-            slot = await self.limiter(limiter).acquire(key)
-        except LimitReached:
-            return
-        if caller.gone:
-            slot.release()
-        else:
-            caller.slot = slot
-
 
 class Visitor:
     """Another process and its callers."""
@@ -181,7 +159,7 @@ class Visitor:
         """Takes a message of the process."""
         if isinstance(message, Acquire):
             caller = self._callers[message.number] = _Caller(message.number, self._answer)
-            self._desk.begin(caller, message.limiter, message.key)
+            caller.line_up(self._desk.limiter(message.limiter), message.key)
         else:
             leaving = self._callers.pop(message.number, None)
             if leaving is not None:

@@ -7,15 +7,11 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TypeAlias
 
-from gitaly_py.limits.clock import LOOP, Clock
-from gitaly_py.limits.errors import LimitReached, QueueFull, QueueTimeout
+from gitaly_py.limits.clock import LOOP, Clock, Timer
+from gitaly_py.limits.errors import QueueFull, QueueTimeout
 from gitaly_py.limits.monitor import OTHER, SILENT, Monitor
 from gitaly_py.limits.state import KeyState, LimiterState
-
-_Waiter: TypeAlias = asyncio.Future[bool]
-"""True once it has a slot, False once it has waited for too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,30 +26,29 @@ class LimiterStatistics:
 
 @dataclass(slots=True, eq=False)
 class _Line:
-    """The callers of one key. admitted: holders, waiters, and waiters that are about to leave.
-
-    waiting: since when, the newest last.
-    """
+    """The callers of one key. waiting: the newest last."""
 
     key: str
-    admitted: int = 0
     running: int = 0
-    waiting: dict[_Waiter, float] = field(default_factory=dict)
+    waiting: dict[Waiter, None] = field(default_factory=dict)
 
 
 class Slot:
-    """A caller's place among the holders of a key, until `release` or the end of a `with` block."""
+    """A caller's place among the holders of a key, until `release` or the end of a `with` block.
 
-    __slots__ = ("_release",)
+    release_by: gives it back, and is called once.
+    """
 
-    def __init__(self, release: Callable[[], None]) -> None:
-        self._release: Callable[[], None] | None = release
+    __slots__ = ("_release_by",)
+
+    def __init__(self, release_by: Callable[[], None]) -> None:
+        self._release_by: Callable[[], None] | None = release_by
 
     def release(self) -> None:
         """Gives the slot to the newest waiter; may be called again."""
-        release, self._release = self._release, None
-        if release is not None:
-            release()
+        release_by, self._release_by = self._release_by, None
+        if release_by is not None:
+            release_by()
 
     def __enter__(self) -> None:
         return None
@@ -64,12 +59,69 @@ class Slot:
         self.release()
 
 
+class Held(Slot):
+    """A slot of a limiter of this process. running: holders of its key, this one among them."""
+
+    __slots__ = ("_limiter", "_line", "running")
+
+    def __init__(self, limiter: Limiter, line: _Line) -> None:
+        self._limiter: Limiter | None = limiter
+        self._line = line
+        self.running = line.running
+
+    def release(self) -> None:
+        """See Slot."""
+        limiter, self._limiter = self._limiter, None
+        if limiter is not None:
+            limiter.release(self._line)
+
+    def refuse(self) -> None:
+        """Nobody has come for it: it counts as never given."""
+        limiter, self._limiter = self._limiter, None
+        if limiter is not None:
+            limiter.take_back(self._line)
+
+
+Settle = Callable[[Held | None], bool]
+"""Takes a slot, or None after the longest wait. False when the caller is gone."""
+
+
+class Waiter:
+    """A caller in line, who hears once how that ends. since: when it lined up, by the limiter's clock."""
+
+    __slots__ = ("_limiter", "_line", "_settle", "since", "timer")
+
+    def __init__(self, limiter: Limiter, line: _Line, since: float, settle: Settle) -> None:
+        self._limiter = limiter
+        self._line = line
+        self._settle = settle
+        self.since = since
+        self.timer: Timer | None = None
+
+    def settle(self, slot: Held | None) -> bool:
+        """It waits no longer."""
+        if self.timer is not None:
+            self.timer.cancel()
+        return self._settle(slot)
+
+    def expire(self) -> None:
+        """It has waited for too long."""
+        self._limiter.drop(self._line, self, QueueTimeout.reason)
+        self.settle(None)
+
+    def leave(self) -> None:
+        """It does not want to wait any longer; nothing if it does not wait."""
+        if self._limiter.drop(self._line, self, OTHER) and self.timer is not None:
+            self.timer.cancel()
+
+
 class Limiter:
     """At most `limit` holders a key; others wait, the newest first.
 
     Newest first since the oldest waiter is the likeliest to have nobody left who waits for it.
     limit: holders a key; 0 or less admits everyone. max_queue: waiters a key beyond that; 0 is no bound.
     max_wait: seconds; None is no bound. Keys without holders and waiters are forgotten.
+    monitor: hears of the callers of `acquire`.
     """
 
     def __init__(
@@ -92,27 +144,61 @@ class Limiter:
 
     async def acquire(self, key: str) -> Slot:
         """A slot of `key`, as soon as one is free. Raises QueueFull, QueueTimeout."""
-        began = self._clock.now()
-        line = self._lines.get(key) or _Line(key)
-        if self._is_full(line):
-            self._drop(line, began, QueueFull.reason)
-            raise QueueFull
-        self._lines[key] = line
-        line.admitted += 1
         try:
-            await self._queue(line)
-        except (LimitReached, asyncio.CancelledError) as error:
-            self._leave(line)
-            self._drop(line, began, error.reason if isinstance(error, LimitReached) else OTHER)
+            slot = self.enter(key)
+        except QueueFull as error:
+            self._monitor.dropped(key, *self.crowd(key), 0.0, error.reason)
             raise
-        self._admitted += 1
-        self._monitor.entered(line.running, self._clock.now() - began)
-        return Slot(lambda: self._release(line))
+        if slot is None:
+            return await self._waited(key)
+        self._monitor.passed(key, slot.running)
+        return slot
+
+    def enter(self, key: str) -> Held | None:
+        """A slot of `key` at once; None if all are taken, but there is room to wait. Raises QueueFull."""
+        line = self._lines.get(key)
+        if line is None:
+            line = self._lines[key] = _Line(key)
+        elif not self._has_room(line):
+            if 0 < self._max_queue <= line.running + len(line.waiting) - self._limit:
+                self._rejected[QueueFull.reason] += 1
+                raise QueueFull
+            return None
+        return self._give(line)
+
+    def line_up(self, key: str, settle: Settle) -> Waiter:
+        """Waits for a slot of `key`, of which `enter` has just given none."""
+        line = self._lines[key]
+        waiter = Waiter(self, line, self._clock.now(), settle)
+        line.waiting[waiter] = None
+        if self._max_wait is not None:
+            waiter.timer = self._clock.call_later(self._max_wait, waiter.expire)
+        return waiter
+
+    def release(self, line: _Line) -> None:
+        """A holder is done; for Held."""
+        line.running -= 1
+        if line.waiting or not line.running:
+            self._wake(line)
+        self._monitor.exited()
+
+    def take_back(self, line: _Line) -> None:
+        """Takes back a slot that nobody came for; for Held."""
+        self._undo(line)
+        self._wake(line)
+
+    def drop(self, line: _Line, waiter: Waiter, reason: str) -> bool:
+        """A waiter gets no slot; whether it was in line. For Waiter."""
+        if waiter not in line.waiting:
+            return False
+        del line.waiting[waiter]
+        self._rejected[reason] += 1
+        return True
 
     def resize(self, limit: int) -> None:
         """Changes the limit of every key. Up: wakes waiters now; down: interrupts nobody."""
         self._limit = limit
-        for line in self._lines.values():
+        for line in list(self._lines.values()):
             self._wake(line)
 
     def adjust(self, limit: int, *, max_queue: int, max_wait: float | None) -> None:
@@ -120,6 +206,15 @@ class Limiter:
         self._max_queue = max_queue
         self._max_wait = max_wait
         self.resize(limit)
+
+    def crowd(self, key: str) -> tuple[int, int]:
+        """Waiters and holders of a key."""
+        line = self._lines.get(key)
+        return (0, 0) if line is None else (len(line.waiting), line.running)
+
+    def waited(self, waiter: Waiter) -> float:
+        """Seconds that a waiter has been in line by now."""
+        return self._clock.now() - waiter.since
 
     def statistics(self) -> LimiterStatistics:
         """How much is going on."""
@@ -143,76 +238,56 @@ class Limiter:
             rejected=dict(self._rejected),
         )
 
-    async def _queue(self, line: _Line) -> None:
-        """Returns as a holder. Raises QueueTimeout."""
-        self._monitor.queued(line.key, len(line.waiting) + 1)
+    async def _waited(self, key: str) -> Slot:
+        settled: asyncio.Future[Held | None] = asyncio.get_running_loop().create_future()
+        waiter = self.line_up(key, lambda slot: _give_to(settled, slot))
+        self._monitor.queued(key, self.crowd(key)[0])
         try:
-            if self._has_room(line):
-                line.running += 1
-            elif not await self._granted(line):
+            slot = await settled
+            if slot is None:
                 raise QueueTimeout
-        finally:
+        except (QueueTimeout, asyncio.CancelledError) as error:
+            waiter.leave()
+            if not settled.cancelled() and (given := settled.result()) is not None:
+                # Cancelled after it was given a slot, before it could take it: the next one shall have it.
+                given.refuse()
+            reason = error.reason if isinstance(error, QueueTimeout) else OTHER
             self._monitor.dequeued()
-
-    async def _granted(self, line: _Line) -> bool:
-        """Waits for a slot; False when it took too long."""
-        waiter: _Waiter = asyncio.get_running_loop().create_future()
-        line.waiting[waiter] = self._clock.now()
-        timer = None
-        if self._max_wait is not None:
-            timer = self._clock.call_later(self._max_wait, lambda: _expire(line, waiter))
-        try:
-            return await waiter
-        except asyncio.CancelledError:
-            line.waiting.pop(waiter, None)
-            # Cancelled after it was given a slot, before it could take it: the next one shall have it.
-            if not waiter.cancelled() and waiter.result():
-                self._free(line)
+            self._monitor.dropped(key, *self.crowd(key), self.waited(waiter), reason)
             raise
-        finally:
-            if timer is not None:
-                timer.cancel()
+        self._monitor.dequeued()
+        self._monitor.entered(slot.running, self.waited(waiter))
+        return slot
 
     def _has_room(self, line: _Line) -> bool:
         return self._limit <= 0 or line.running < self._limit
 
-    def _is_full(self, line: _Line) -> bool:
-        bounded = self._limit > 0 and self._max_queue > 0
-        return bounded and line.admitted >= self._limit + self._max_queue
+    def _give(self, line: _Line) -> Held:
+        line.running += 1
+        self._admitted += 1
+        return Held(self, line)
 
-    def _release(self, line: _Line) -> None:
-        self._free(line)
-        self._leave(line)
-        self._monitor.exited()
-
-    def _free(self, line: _Line) -> None:
+    def _undo(self, line: _Line) -> None:
         line.running -= 1
-        self._wake(line)
-
-    def _leave(self, line: _Line) -> None:
-        line.admitted -= 1
-        if not line.admitted:
-            del self._lines[line.key]
+        self._admitted -= 1
+        self._rejected[OTHER] += 1
 
     def _wake(self, line: _Line) -> None:
         while line.waiting and self._has_room(line):
             waiter, _ = line.waiting.popitem()
-            if not waiter.done():
-                waiter.set_result(True)
-                line.running += 1
-
-    def _drop(self, line: _Line, began: float, reason: str) -> None:
-        seconds = self._clock.now() - began
-        self._rejected[reason] += 1
-        self._monitor.dropped(line.key, len(line.waiting), line.running, seconds, reason)
+            if not waiter.settle(self._give(line)):
+                self._undo(line)
+        if not line.running and not line.waiting:
+            self._lines.pop(line.key, None)
 
 
-def _expire(line: _Line, waiter: _Waiter) -> None:
-    line.waiting.pop(waiter, None)
-    if not waiter.done():
-        waiter.set_result(False)
+def _give_to(settled: asyncio.Future[Held | None], slot: Held | None) -> bool:
+    if settled.done():
+        return False
+    settled.set_result(slot)
+    return True
 
 
 def _key_state(line: _Line, now: float) -> KeyState:
-    oldest = next(iter(line.waiting.values()), now)
-    return KeyState(line.key, line.running, len(line.waiting), now - oldest)
+    oldest = next(iter(line.waiting), None)
+    return KeyState(line.key, line.running, len(line.waiting), now - oldest.since if oldest else 0.0)

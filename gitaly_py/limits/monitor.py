@@ -22,6 +22,12 @@ class Monitor:
     def entered(self, running: int, seconds: float) -> None:
         """A caller got its slot after `seconds`. running: holders of its key, this one among them."""
 
+    def passed(self, key: str, running: int) -> None:
+        """A caller got its slot at once: queued, dequeued and entered."""
+        self.queued(key, 1)
+        self.dequeued()
+        self.entered(running, 0.0)
+
     def exited(self) -> None:
         """A holder gave its slot back."""
 

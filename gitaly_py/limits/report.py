@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from prometheus_client import Gauge
-
 from gitaly_py.limits.monitor import Monitor
 from gitaly_py.telemetry import fields
-from gitaly_py.telemetry.call_metrics import HistogramSeries
+from gitaly_py.telemetry.call_metrics import GaugeSeries, HistogramSeries
 
 
 class Report(Monitor):
@@ -22,8 +20,8 @@ class Report(Monitor):
         self,
         kind: str,
         *,
-        queued: Gauge,
-        in_progress: Gauge,
+        queued: GaugeSeries,
+        in_progress: GaugeSeries,
         seconds: HistogramSeries,
         dropped: Callable[[str], None],
     ) -> None:
@@ -35,36 +33,53 @@ class Report(Monitor):
 
     def queued(self, key: str, waiting: int) -> None:
         """See Monitor."""
-        self._queued.inc()
-        self._put_place(key, waiting)
+        self._queued.value += 1
+        fields.put_all(self._place(key, waiting))
 
     def dequeued(self) -> None:
         """See Monitor."""
-        self._queued.dec()
+        self._queued.value -= 1
 
     def entered(self, running: int, seconds: float) -> None:
         """See Monitor."""
-        self._in_progress.inc()
+        self._in_progress.value += 1
         self._seconds.observe(seconds)
-        _put_outcome(running, seconds)
+        fields.put_all(_outcome(running, seconds))
+
+    def passed(self, key: str, running: int) -> None:
+        """See Monitor."""
+        self._in_progress.value += 1
+        self._seconds.observe(0.0)
+        fields.put_all(
+            {
+                "limit.limiting_type": self._kind,
+                "limit.limiting_key": key,
+                "limit.concurrency_queue_length": 1,
+                "limit.concurrency_queue_ms": 0,
+                "limit.concurrency_in_progress": running,
+            }
+        )
 
     def exited(self) -> None:
         """See Monitor."""
-        self._in_progress.dec()
+        self._in_progress.value -= 1
 
     def dropped(self, key: str, waiting: int, running: int, seconds: float, reason: str) -> None:
         """See Monitor."""
         self._dropped(reason)
-        self._put_place(key, waiting)
-        _put_outcome(running, seconds)
+        fields.put_all(self._place(key, waiting) | _outcome(running, seconds))
         fields.put("limit.concurrency_dropped", reason)
 
-    def _put_place(self, key: str, waiting: int) -> None:
-        fields.put("limit.limiting_type", self._kind)
-        fields.put("limit.limiting_key", key)
-        fields.put("limit.concurrency_queue_length", waiting)
+    def _place(self, key: str, waiting: int) -> dict[str, object]:
+        return {
+            "limit.limiting_type": self._kind,
+            "limit.limiting_key": key,
+            "limit.concurrency_queue_length": waiting,
+        }
 
 
-def _put_outcome(running: int, seconds: float) -> None:
-    fields.put("limit.concurrency_queue_ms", round(seconds * 1000))
-    fields.put("limit.concurrency_in_progress", running)
+def _outcome(running: int, seconds: float) -> dict[str, object]:
+    return {
+        "limit.concurrency_queue_ms": round(seconds * 1000),
+        "limit.concurrency_in_progress": running,
+    }

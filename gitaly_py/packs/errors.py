@@ -1,6 +1,7 @@
 """Errors of the pack cache.
 
 PackError
+├── AnswerEnded                 git failed, or complained, within an answer that was being given out
 ├── InvalidPackObjectsCommand   what was to be run is not `git pack-objects --stdout` with flags
 ├── PackFailed                  `git pack-objects` failed
 ├── PackLost                    the worker that made it has ended, or gave it up
@@ -17,6 +18,16 @@ from gitaly_py.git.wire.goquote import quote
 
 class PackError(Exception):
     """Root of everything the pack cache raises."""
+
+
+class AnswerEnded(PackError):
+    """git ended with `status` and `stderr` when a part of its answer was given out. rest: what was not."""
+
+    def __init__(self, status: int, stderr: bytes, rest: bytes) -> None:
+        super().__init__(f"git upload-pack: stderr: {quote(stderr)} err: {describe_status(status)}")
+        self.status = status
+        self.stderr = stderr
+        self.rest = rest
 
 
 class InvalidPackObjectsCommand(PackError):

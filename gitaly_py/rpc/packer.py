@@ -55,6 +55,15 @@ class Encoded:
         self.data = data
 
 
+class EncodedMessage:
+    """A response message of its own, encoded by the handler."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+
 def varint(value: int) -> bytes:
     """`value` in protobuf's base-128 encoding."""
     out = bytearray()
@@ -93,8 +102,9 @@ class Packer:
     async def put(self, item: Any) -> None:
         """Takes one thing that the handler yielded."""
         if isinstance(item, self._response):
-            await self.flush()
-            await self._send(item.SerializeToString())
+            await self._put_message(item.SerializeToString())
+        elif isinstance(item, EncodedMessage):
+            await self._put_message(item.data)
         elif isinstance(item, bytes | bytearray | memoryview):
             await self._put_bytes(item)
         elif isinstance(item, Message):
@@ -108,6 +118,11 @@ class Packer:
             self._pending.append(self._response(**item.fields).SerializeToString())
         else:
             raise TypeError(f"{self._rpc.method}: a handler does not yield {type(item).__name__}")
+
+    async def _put_message(self, encoded: bytes) -> None:
+        await self.flush()
+        await self._send(encoded)
+        await self._let_others_run()
 
     async def flush(self) -> None:
         """Sends what is pending."""

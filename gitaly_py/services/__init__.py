@@ -10,8 +10,11 @@ from gitaly_py.rpc.service import Rpc, Service
 def registry() -> list[Service]:
     """Every service that has handlers; importing their modules registers them."""
     from gitaly_py.services import (  # noqa: PLC0415 - so that importing one service does not import all
+        analysis,
         blob,
         commit,
+        conflicts,
+        diff,
         health,
         hook,
         ref,
@@ -20,6 +23,7 @@ def registry() -> list[Service]:
         server,
         smarthttp,
         ssh,
+        transaction,
     )
 
     return [
@@ -27,10 +31,14 @@ def registry() -> list[Service]:
         ref.service,
         commit.service,
         blob.service,
+        diff.service,
+        conflicts.service,
+        analysis.service,
         smarthttp.service,
         ssh.service,
         hook.service,
         server.service,
+        transaction.service,
         health.service,
         *reflection.services,
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import lru_cache
 
 from gitaly_py.git.reading.errors import HeadError
 from gitaly_py.git.reading.interface import GitObject, Reader
@@ -14,15 +15,19 @@ from gitaly_py.git.wire.tags import parse_tag
 from gitaly_py.pb import shared_pb2
 from gitaly_py.pb.shared_pb2 import CommitAuthor, GitCommit, Tag
 
+_KEPT_BYTES = 4096
+"""Bytes of the largest commit whose message is kept."""
+
 NO_MAILMAP = Mailmap()
 """Maps nothing."""
 
-_SIGNATURE_TYPES = {
+SIGNATURE_TYPES = {
     SignatureType.NONE: shared_pb2.NONE,
     SignatureType.PGP: shared_pb2.PGP,
     SignatureType.X509: shared_pb2.X509,
     SignatureType.SSH: shared_pb2.SSH,
 }
+"""The API's number of each kind of signature."""
 
 
 def git_commit(commit: GitObject, mailmap: Mailmap) -> GitCommit:
@@ -36,13 +41,23 @@ def git_commit(commit: GitObject, mailmap: Mailmap) -> GitCommit:
         subject=parsed.subject,
         body=parsed.message[:MAX_BODY],
         body_size=len(parsed.message),
-        signature_type=_SIGNATURE_TYPES[parsed.signature_type],
+        signature_type=SIGNATURE_TYPES[parsed.signature_type],
     )
     if parsed.author is not None:
         _fill(message.author, mailmap.apply(parsed.author))
     if parsed.committer is not None:
         _fill(message.committer, mailmap.apply(parsed.committer))
     return message
+
+
+def kept_git_commit(commit: GitObject, mailmap: Mailmap) -> GitCommit:
+    """The same, not to be changed: commits that are asked for again and again are there already."""
+    return (
+        _kept_git_commit(commit, mailmap) if len(commit.data) <= _KEPT_BYTES else git_commit(commit, mailmap)
+    )
+
+
+_kept_git_commit = lru_cache(maxsize=1024)(git_commit)
 
 
 def commit_author(ident: Ident, mailmap: Mailmap) -> CommitAuthor:
@@ -66,7 +81,7 @@ def annotated_tag(name: bytes, tag: GitObject, target: GitCommit | None, mailmap
         message=text[:MAX_BODY],
         message_size=len(text),
         tagger=None if parsed.tagger is None else commit_author(parsed.tagger, mailmap),
-        signature_type=_SIGNATURE_TYPES[parsed.signature_type],
+        signature_type=SIGNATURE_TYPES[parsed.signature_type],
     )
 
 

@@ -23,6 +23,8 @@ StorageError
 ├── RemovalLocked               removing
 ├── ConcurrentlyRemoved         removing
 ├── SizeUnknown
+├── FileUnreadable
+├── AlternateOutside
 └── DamagedFile
 """
 
@@ -189,6 +191,22 @@ class InitialBranchInvalid(StorageError):
 class SizeUnknown(StorageError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"calculating directory size: {reason}")
+
+
+class FileUnreadable(StorageError):
+    """A file or folder of a repository can't be read. operation: the system call that failed."""
+
+    def __init__(self, operation: str, path: str, reason: str) -> None:
+        super().__init__(f"{operation} {path}: {reason}")
+        self.path = path
+
+
+class AlternateOutside(StorageError):
+    """An object directory that a repository borrows from lies in no storage (daemon.md 10)."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f'alternate "{path}" is outside the storage root')
+        self.path = path
 
 
 class DamagedFile(StorageError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import suppress
 from contextvars import copy_context
 from typing import TypeVar
@@ -27,3 +27,21 @@ async def to_the_end(function: Callable[..., T], *args: object) -> T:
         # The caller's cancellation stands for whatever came of it.
         running.exception()
         raise
+
+
+async def from_thread(pieces: Generator[bytes, None, None], size: int) -> AsyncGenerator[bytes, None]:
+    """What a generator yields, which runs in a thread; `size` bytes or a little more at a time."""
+    try:
+        while data := await to_the_end(_gathered, pieces, size):
+            yield data
+    finally:
+        pieces.close()
+
+
+def _gathered(pieces: Generator[bytes, None, None], size: int) -> bytes:
+    gathered: list[bytes] = []
+    missing = size
+    while missing > 0 and (piece := next(pieces, None)) is not None:
+        gathered.append(piece)
+        missing -= len(piece)
+    return b"".join(gathered)

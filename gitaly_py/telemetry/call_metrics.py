@@ -58,18 +58,35 @@ class CallCounter(Collector):
         yield family
 
 
-class CallGauge(Collector):
-    """A gauge without labels."""
+class GaugeSeries:
+    """One series of a CallGauge."""
 
-    def __init__(self, name: str, text: str, *, registry: CollectorRegistry) -> None:
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value = 0
+
+
+class CallGauge(Collector):
+    """A gauge."""
+
+    def __init__(self, name: str, text: str, labels: Sequence[str], *, registry: CollectorRegistry) -> None:
         self._name = name
         self._text = text
-        self.value = 0
+        self._labels = labels
+        self._series: dict[tuple[str, ...], GaugeSeries] = {}
         registry.register(self)
+
+    def labels(self, *values: str) -> GaugeSeries:
+        """The series of these label values, which is shown from now on."""
+        return self._series.setdefault(values, GaugeSeries())
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """What prometheus_client asks for."""
-        yield GaugeMetricFamily(self._name, self._text, value=self.value)
+        family = GaugeMetricFamily(self._name, self._text, labels=self._labels)
+        for values, series in self._series.items():
+            family.add_metric(values, series.value)
+        yield family
 
 
 class HistogramSeries:

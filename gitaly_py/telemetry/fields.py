@@ -40,3 +40,10 @@ def put(name: str, value: object) -> None:
     record = _current.get()
     if record is not None:
         record[name] = value
+
+
+def put_all(values: Fields) -> None:
+    """Sets several fields."""
+    record = _current.get()
+    if record is not None:
+        record.update(values)

@@ -40,6 +40,11 @@ def call_counter(name: str, text: str, labels: Sequence[str]) -> CallCounter:
     return CallCounter(name, text, labels, registry=REGISTRY)
 
 
+def call_gauge(name: str, text: str, labels: Sequence[str]) -> CallGauge:
+    """A gauge that every call updates."""
+    return CallGauge(name, text, labels, registry=REGISTRY)
+
+
 _latency_histograms: list[CallHistogram] = []
 
 
@@ -176,9 +181,7 @@ pack_objects_cache_lookups = call_counter(
 pack_objects_cache_producers = gauge(
     "gitaly_pack_objects_cache_producers", "Packs being made or waiting to be made."
 )
-pack_objects_cache_readers = CallGauge(
-    "gitaly_pack_objects_cache_readers", "Packs being read.", registry=REGISTRY
-)
+pack_objects_cache_readers = call_gauge("gitaly_pack_objects_cache_readers", "Packs being read.", ()).labels()
 pack_objects_generated_bytes = counter("gitaly_pack_objects_generated_bytes_total", "Bytes of packs made.")
 pack_objects_served_bytes = call_counter(
     "gitaly_pack_objects_served_bytes_total", "Bytes of packs read.", ()
@@ -209,10 +212,10 @@ _LIMITED_RPC = ("system", "grpc_service", "grpc_method")
 concurrency_limiting_acquiring_seconds = latency_histogram(
     "gitaly_concurrency_limiting_acquiring_seconds", "Time until a limit let a call go on.", _LIMITED_RPC
 )
-concurrency_limiting_in_progress = gauge(
+concurrency_limiting_in_progress = call_gauge(
     "gitaly_concurrency_limiting_in_progress", "Calls that run under a limit.", _LIMITED_RPC
 )
-concurrency_limiting_queued = gauge(
+concurrency_limiting_queued = call_gauge(
     "gitaly_concurrency_limiting_queued", "Calls that a limit lets wait.", _LIMITED_RPC
 )
 requests_dropped = counter(
@@ -233,10 +236,10 @@ pack_objects_acquiring_seconds = latency_histogram(
 pack_objects_dropped = counter(
     "gitaly_pack_objects_dropped_total", "Packs that a limit refused to make.", (*_PACK_CALLER, "reason")
 )
-pack_objects_in_progress = gauge(
+pack_objects_in_progress = call_gauge(
     "gitaly_pack_objects_in_progress", "Packs being made under a limit.", _PACK_CALLER
 )
-pack_objects_queued = gauge(
+pack_objects_queued = call_gauge(
     "gitaly_pack_objects_queued", "Packs that a limit lets wait to be made.", _PACK_CALLER
 )
 

@@ -213,6 +213,6 @@ def test_watching_goes_on_and_bears_a_daemon_that_is_away_for_a_while() -> None:
                 headings += watcher.stdout.readline().startswith("LIMITER")
     finally:
         watcher.send_signal(signal.SIGINT)
-        _, errors = watcher.communicate(timeout=30)
+        _, errors = watcher.communicate(timeout=90)
     assert watcher.returncode == 1
     assert "Traceback" not in errors

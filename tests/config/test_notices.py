@@ -34,7 +34,6 @@ def test_there_is_nothing_to_say_of_a_plain_configuration(tmp_path: Path, more: 
                 ("backup.go_cloud_url", '"s3://x"'),
                 ("bundle_uri.go_cloud_url", '"s3://x"'),
                 ("git.signing_key", '"/key"'),
-                ("git.rotated_signing_keys", '["/key"]'),
                 ("git.committer_email", '"a@b"'),
                 ("git.committer_name", '"a"'),
                 ("logging.sentry_dsn", '"https://x"'),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gitaly_py.git.commands import COMMANDS, DISABLED, Command, global_config, threads
+from gitaly_py.git.commands import COMMANDS, DISABLED, STANDARD_OUTPUT, Command, global_config, threads
 from gitaly_py.git.environment import config_flags
 from gitaly_py.git.errors import InvalidCommand, InvalidPosition
 from gitaly_py.git.repository import GitRepository
@@ -51,8 +51,12 @@ def test_a_line_has_its_parts_in_order() -> None:
         (Command(name="cat-file", flags=["-e"]), [b"cat-file", b"-e"]),
         (Command(name="rev-list", args=["--all", "x"], paths=[]), [b"rev-list", b"--all", b"x", b"--"]),
         (Command(name="rev-list", args=["HEAD:a b:c"]), [b"rev-list", b"HEAD:a b:c"]),
+        (
+            Command(name="bundle", action="create", flags=[STANDARD_OUTPUT, "--all"]),
+            [b"bundle", b"create", b"-", b"--all"],
+        ),
     ],
-    ids=["no end of options", "no positions", "pseudo-revision", "path"],
+    ids=["no end of options", "no positions", "pseudo-revision", "path", "standard output"],
 )
 def test_a_line_leaves_out_what_git_would_misread(command: Command, line: list[bytes]) -> None:
     assert command.arguments() == line

@@ -140,6 +140,19 @@ def test_writing_to_a_git_that_has_gone_is_a_broken_pipe(run: Runner, repo: Repo
     run(body)
 
 
+def test_long_output_comes_in_large_chunks(run: Runner, repo: Repo) -> None:
+    blob = repo.blob(bytes(range(256)) * 8000)
+
+    async def body(git: Git) -> None:
+        async with git.start(repo.repository, Command(name="cat-file", args=["blob", blob])) as process:
+            chunks = [chunk async for chunk in process.chunks()]
+            assert await process.wait() == 0
+        assert b"".join(chunks) == bytes(range(256)) * 8000
+        assert all(chunks)
+
+    run(body)
+
+
 @pytest.mark.parametrize("text", [b"", b"a\0b\0", b"a\0b", b"\0\0a"])
 def test_records_are_split_at_the_separator(run: Runner, repo: Repo, text: bytes) -> None:
     blob = repo.blob(text)
@@ -432,6 +445,22 @@ def test_a_bad_line_is_refused_before_anything_starts(
     async def body(git: Git) -> None:
         with pytest.raises(InvalidCommand):
             await git.run(repo.repository, command, config=config)
+
+    run(body)
+
+
+def test_a_line_can_be_checked_before_it_is_needed_and_refusals_are_counted(run: Runner, repo: Repo) -> None:
+    refused = Command(name="cat-file", args=["-x"])
+    count = metrics.invalid_commands.labels("cat-file")._value
+
+    async def body(git: Git) -> None:
+        git.check(CAT_FILE)
+        before = count.get()
+        with pytest.raises(InvalidCommand):
+            git.check(refused)
+        with pytest.raises(InvalidCommand):
+            await git.run(repo.repository, refused)
+        assert count.get() == before + 2
 
     run(body)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 from collections.abc import AsyncIterator
@@ -111,9 +112,11 @@ async def test_a_push_carries_one_id_to_git_hooks_and_rails(
 
 def _environments(daemon: Daemon, name: str) -> list[dict[str, str]]:
     """The environments of the daemon's processes, not custom hooks, whose command line has `name` in it."""
-    lines = [(child, child.cmdline()) for child in psutil.Process(daemon.pid).children(recursive=True)]
-    return [
-        child.environ()
-        for child, line in lines
-        if any(part.endswith(name) for part in line) and not any("custom_hooks" in part for part in line)
-    ]
+    found = []
+    for child in psutil.Process(daemon.pid).children(recursive=True):
+        # One that has ended meanwhile is none of those that run.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            line = child.cmdline()
+            if any(part.endswith(name) for part in line) and not any("custom_hooks" in part for part in line):
+                found.append(child.environ())
+    return found

@@ -25,11 +25,16 @@ from tests.support.status import refused
 PRESENT = present()
 WITH_REPOSITORY = [method for method in PRESENT if method.target]
 INTERNAL_WHEN_A_FILE = {
+    "/gitaly.BlobService/ListAllBlobs",
+    "/gitaly.BlobService/ListLFSPointers",
+    "/gitaly.RepositoryService/FastExport",
     "/gitaly.RepositoryService/RepositoryExists",
     "/gitaly.RefService/UpdateReferences",
     "/gitaly.SSHService/SSHUploadPackWithSidechannel",
 }
 EXISTS = "/gitaly.RepositoryService/RepositoryExists"
+FOUND_BY_RUNNING_GIT = "/gitaly.RepositoryService/FastExport"
+"""The RPC that tells of a bad repository as of a git that could not be started."""
 
 
 class Fault(NamedTuple):
@@ -91,10 +96,12 @@ async def test_every_rpc_checks_its_repository(daemon: Daemon, method: Method, f
         (response,) = await send(daemon.channel, method, [request])
         assert not response.exists
         return
-    code = fault.code
+    code, text = fault.code, fault.text
+    if method.path == FOUND_BY_RUNNING_GIT:
+        text = f"cmd start failed: get repo path: {text}" if fault.repository else "repository is not set"
     if fault.name == "a file" and method.path in INTERNAL_WHEN_A_FILE:
         code = StatusCode.INTERNAL
-    async with refused(code, fault.text):
+    async with refused(code, text):
         await send(daemon.channel, method, [request])
 
 

@@ -23,7 +23,16 @@ from gitaly_py.pb.ref_pb2 import (
 )
 from gitaly_py.pb.shared_pb2 import GitCommit, PaginationCursor
 from gitaly_py.pb.smarthttp_pb2 import InfoRefsRequest, InfoRefsResponse
-from gitaly_py.rpc.packer import CHUNK_BYTES, Encoded, First, Last, Packer, field_prefixes, varint
+from gitaly_py.rpc.packer import (
+    CHUNK_BYTES,
+    Encoded,
+    EncodedMessage,
+    First,
+    Last,
+    Packer,
+    field_prefixes,
+    varint,
+)
 from gitaly_py.rpc.service import Rpc, Service
 
 
@@ -72,6 +81,15 @@ async def packed(rpc: Rpc, items: Iterable[Any]) -> list[Any]:
         await packer.put(item)
     await packer.flush()
     return [rpc.method.response.FromString(message) for message in sent]
+
+
+async def test_messages_are_sent_as_they_are_in_their_place() -> None:
+    first, second = (ListCommitsResponse(commits=[GitCommit(id=name)]) for name in "ac")
+    encoded = EncodedMessage(second.SerializeToString())
+
+    messages = await packed(commits(), [first, GitCommit(id="b"), encoded, GitCommit(id="d")])
+
+    assert [[commit.id for commit in message.commits] for message in messages] == [["a"], ["b"], ["c"], ["d"]]
 
 
 async def test_small_items_share_one_message() -> None:

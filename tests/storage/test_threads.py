@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Generator
+from contextlib import aclosing
 
 import pytest
 
-from gitaly_py.storage.threads import to_the_end
+from gitaly_py.storage.threads import from_thread, to_the_end
 
 
 async def test_the_result_and_the_error_come_through() -> None:
@@ -40,3 +42,46 @@ async def test_a_cancelled_caller_waits_for_the_end() -> None:
 
     assert task.cancelled()
     assert done == ["work", "clean-up"]
+
+
+async def test_what_a_thread_makes_comes_in_portions() -> None:
+    threads: set[int] = set()
+
+    def pieces() -> Generator[bytes, None, None]:
+        for number in range(10):
+            threads.add(threading.get_ident())
+            yield b"%d" % number * 100
+
+    portions = [portion async for portion in from_thread(pieces(), 250)]
+
+    assert [len(portion) for portion in portions] == [300, 300, 300, 100]
+    assert b"".join(portions) == b"".join(pieces())
+    assert threads > {threading.get_ident()}
+
+
+async def test_whoever_stops_reading_ends_what_the_thread_makes() -> None:
+    ended: list[str] = []
+
+    def pieces() -> Generator[bytes, None, None]:
+        try:
+            while True:
+                yield b"a"
+        finally:
+            ended.append("pieces")
+
+    async with aclosing(from_thread(pieces(), 1)) as portions:
+        assert await anext(portions) == b"a"
+
+    assert ended == ["pieces"]
+
+
+async def test_an_error_of_the_thread_comes_after_what_it_made_before() -> None:
+    def pieces() -> Generator[bytes, None, None]:
+        yield b"a"
+        raise ZeroDivisionError
+
+    portions = from_thread(pieces(), 1)
+
+    assert await anext(portions) == b"a"
+    with pytest.raises(ZeroDivisionError):
+        await anext(portions)

@@ -55,6 +55,19 @@ def listed_by_git(repo: Repo, arguments: Iterable[str | bytes] = USUAL) -> subpr
     return upload_pack(repo, "--stateless-rpc", stdin=ls_refs_request(arguments, repo.format.name))
 
 
+class EarlyPieces:
+    """Collects what is given out early."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self.given = 0
+
+    def take(self, piece: bytes) -> None:
+        """The next piece."""
+        self.pieces.append(piece)
+        self.given += len(piece)
+
+
 class Advertised:
     """An advertiser, and what it says of the repositories of one storage."""
 
@@ -74,8 +87,10 @@ class Advertised:
 
     async def listed(self, repo: Repo, arguments: Iterable[str | bytes] = USUAL) -> bytes | None:
         """The answer to a request for references."""
+        early = EarlyPieces()
         request = ls_refs_request(arguments, repo.format.name)
-        return await self.advertiser.ls_refs(self.repository(repo), [], request)
+        rest = await self.advertiser.ls_refs(self.repository(repo), [], request, early)
+        return None if rest is None else b"".join([*early.pieces, *rest])
 
 
 class Counted:

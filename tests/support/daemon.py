@@ -21,7 +21,14 @@ import psutil
 
 StubT = TypeVar("StubT")
 
-START_SECONDS = 30
+CHANNEL_OPTIONS = [
+    ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+    ("grpc.max_metadata_size", 16 * 1024 * 1024),
+    ("grpc.absolute_max_metadata_size", 16 * 1024 * 1024),
+]
+"""What clients written in Go take, also of errors that quote what was sent."""
+
+START_SECONDS = 90
 STOP_SECONDS = 30
 
 
@@ -105,6 +112,8 @@ format = "json"
         deadline = time.monotonic() + START_SECONDS
         while self._starts() <= before:
             if self._process.poll() is not None or time.monotonic() > deadline:
+                self._process.kill()
+                self._process.wait()
                 raise AssertionError(f"the daemon did not start:\n{self.log.read_text()}")
             time.sleep(0.02)
         shutil.rmtree(self.root / "gone", ignore_errors=True)
@@ -139,9 +148,7 @@ format = "json"
     def channel(self) -> grpc.aio.Channel:
         """A plain channel to the unix socket; one for all tests that share this daemon."""
         if self._channel is None:
-            self._channel = grpc.aio.insecure_channel(
-                f"unix:{self.socket}", options=[("grpc.max_receive_message_length", 4 * 1024 * 1024)]
-            )
+            self._channel = grpc.aio.insecure_channel(f"unix:{self.socket}", options=CHANNEL_OPTIONS)
         return self._channel
 
     def stub(self, kind: type[StubT]) -> StubT:

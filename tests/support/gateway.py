@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from tests.support.daemon import Daemon
 
-START_SECONDS = 30
+START_SECONDS = 90
 STOP_SECONDS = 30
 
 TOKENS = """

@@ -42,3 +42,14 @@ def details_of(error: grpc.aio.AioRpcError) -> list[Message]:
 async def collect(stream: AsyncIterable[T]) -> list[T]:
     """Every message of a response stream."""
     return [message async for message in stream]
+
+
+async def broken_off(stream: AsyncIterable[T]) -> tuple[list[T], grpc.aio.AioRpcError]:
+    """What a response stream sends before the error that it must end with, and that error."""
+    messages: list[T] = []
+    try:
+        async for message in stream:
+            messages.append(message)  # noqa: PERF401 - what came before the error is wanted
+    except grpc.aio.AioRpcError as error:
+        return messages, error
+    raise AssertionError("the stream ended without an error")

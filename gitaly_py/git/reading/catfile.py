@@ -6,6 +6,7 @@ git 2.39 takes requests ended by NUL but ends replies with LF (`-z`); from 2.42 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from time import monotonic
@@ -23,6 +24,9 @@ from gitaly_py.telemetry import metrics
 
 WINDOW = 16 << 10
 """Bytes of requests sent before their replies are read: they must fit the pipe, or both sides would wait."""
+
+NOTHING = b"^"
+"""A revision that can be asked and is never there."""
 
 _NUL_OUTPUT = (2, 42)
 
@@ -57,7 +61,14 @@ class CatFile:
         """False for what names nothing and would make git end, or its reply unreadable."""
         if not revision or is_relative_path(revision):
             return False
-        return self._end == b"\0" or not _LIKE_HEADER.fullmatch(revision.partition(b"\n")[0])
+        if self._end == b"\0" or b" " not in revision:
+            return True
+        return not _LIKE_HEADER.fullmatch(revision.partition(b"\n")[0])
+
+    def expect_much(self) -> None:
+        """Lets git read ahead of who takes the replies."""
+        if self._process.stdout is not None:
+            self._process.stdout.widen()
 
     async def send(self, request: Callable[[bytes], bytes], revisions: Sequence[bytes]) -> None:
         """Asks for info or contents of revisions that can be asked; WINDOW bytes at most."""
@@ -96,6 +107,57 @@ class CatFile:
         self._outstanding -= 1
         self._effort.add("read_object", monotonic() - began)
         return GitObject(info.oid, info.type, data)
+
+    async def infos(self, revisions: Sequence[bytes]) -> list[ObjectInfo | None]:
+        """The next replies to `info`, at least one, at most that of each revision. Raises as `info`."""
+        began = monotonic()
+        ready = self._ready_infos(len(revisions))
+        if not ready:
+            return [await self.info(revisions[0])]
+        _LOOKUPS["info"].inc(len(ready))
+        self._effort.add("read_info", monotonic() - began, len(ready))
+        return [*ready]
+
+    async def objects(self, revisions: Sequence[bytes]) -> list[GitObject | None]:
+        """The same for `contents`. Raises as `contents`."""
+        began = monotonic()
+        ready = self._ready_objects(len(revisions))
+        if not ready:
+            return [await self.contents(revisions[0])]
+        for kind, count in Counter(each.type for each in ready).items():
+            _LOOKUPS[kind].inc(count)
+        self._effort.add("read_object", monotonic() - began, len(ready))
+        return [*ready]
+
+    def _ready_infos(self, most: int) -> list[ObjectInfo]:
+        """The next replies, taken, as far as they have arrived and tell of objects."""
+        found: list[ObjectInfo] = []
+        while len(found) < most and (header := self._ready_header(self._at)) is not None:
+            oid, kind, size, self._at = header
+            found.append(ObjectInfo(oid, kind, size))
+        self._outstanding -= len(found)
+        return found
+
+    def _ready_objects(self, most: int) -> list[GitObject]:
+        """The same for replies with content, all of which must have arrived."""
+        found: list[GitObject] = []
+        while len(found) < most and (header := self._ready_header(self._at)) is not None:
+            oid, kind, size, start = header
+            stop = start + size
+            if stop >= len(self._buffer):
+                break
+            self._at = stop + 1
+            found.append(GitObject(oid, kind, self._buffer[start:stop]))
+        self._outstanding -= len(found)
+        return found
+
+    def _ready_header(self, at: int) -> tuple[str, str, int, int] | None:
+        """Id, type and size of the object whose reply begins there, and where the header ends."""
+        end = self._buffer.find(self._end, at)
+        fields = self._buffer[at:end].split(b" ") if end >= 0 else ()
+        if len(fields) != 3 or not fields[2].isdigit():
+            return None
+        return fields[0].decode("ascii"), fields[1].decode("ascii"), int(fields[2]), end + 1
 
     def report(self) -> None:
         """Adds what was done since the last report to the fields of the call in progress."""

@@ -9,7 +9,8 @@ import pygit2
 from pygit2.enums import ConfigLevel, ObjectType
 
 from gitaly_py.git.reading.interface import GitObject, ObjectInfo
-from gitaly_py.git.reading.looseobjects import EAGER, KEPT, KEPT_SIZE, DamagedObject, LooseObjects
+from gitaly_py.git.reading.kept import KEPT
+from gitaly_py.git.reading.looseobjects import EAGER, DamagedObject, LooseObjects
 from gitaly_py.git.reading.stores import ObjectStores
 from gitaly_py.git.repository import GitRepository
 from gitaly_py.git.wire.objects import SHA1
@@ -91,15 +92,18 @@ class ObjectDatabase:
         """A whole object if it is small, else type and size."""
         if oid == SHA1.empty_tree:
             return GitObject(oid, "tree", b"")
-        if oid in self._kept and not (self._doubtful and self.refresh()):
-            return self._kept[oid]
-        return self._retried(oid, LooseObjects.look, ObjectDatabase._packed_look)
+        return self._at_hand(oid) or self._retried(oid, LooseObjects.look, ObjectDatabase._packed_look)
 
     def read(self, oid: str) -> GitObject | None:
         """A whole object."""
         if oid == SHA1.empty_tree:
             return GitObject(oid, "tree", b"")
-        return self._retried(oid, LooseObjects.read, ObjectDatabase._packed)
+        return self._at_hand(oid) or self._retried(oid, LooseObjects.read, ObjectDatabase._packed)
+
+    def _at_hand(self, oid: str) -> GitObject | None:
+        """A small object that was found in a pack before; it is there as long as the packs are."""
+        kept = KEPT.get(self._owner, oid)
+        return None if kept is None or (self._doubtful and self.refresh()) else kept
 
     def _packed_info(self, oid: str) -> ObjectInfo | None:
         try:
@@ -115,22 +119,16 @@ class ObjectDatabase:
             return None
         if size > EAGER:
             return ObjectInfo(oid, _TYPES[kind], size)
-        found = self._packed(oid)
-        if found is not None and size <= KEPT_SIZE:
-            self._keep(found)
-        return found
-
-    def _keep(self, found: GitObject) -> None:
-        if len(self._kept) >= KEPT:
-            del self._kept[next(iter(self._kept))]
-        self._kept[found.oid] = found
+        return self._packed(oid)
 
     def _packed(self, oid: str) -> GitObject | None:
         try:
             kind, data = self._odb.read(oid)
         except KeyError:
             return None
-        return GitObject(oid, _TYPES[kind], data)
+        found = GitObject(oid, _TYPES[kind], data)
+        KEPT.keep(self._owner, found)
+        return found
 
     def _retried(
         self, oid: str, loose: Callable[[LooseObjects, str], T], packed: Callable[[ObjectDatabase, str], T]
@@ -181,8 +179,7 @@ class ObjectDatabase:
         self._stores = ObjectStores(self._repository)
         self._own = LooseObjects(self._stores.folders[:1])
         self._borrowed = LooseObjects(self._stores.folders[1:])
-        # Small objects of the packs that are open, which are there as long as the packs are.
-        self._kept: dict[str, GitObject] = {}
+        self._owner = object()
         odb = pygit2.Odb()
         for folder in self._stores.folders:
             odb.add_backend(pygit2.OdbBackendPack(folder), 1)

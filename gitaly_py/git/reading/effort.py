@@ -19,9 +19,9 @@ class Effort:
         self.counts: defaultdict[str, int] = defaultdict(int)
         self._seconds: defaultdict[str, float] = defaultdict(float)
 
-    def add(self, step: str, seconds: float) -> None:
-        """A step was done once, in so many seconds."""
-        self.counts[step] += 1
+    def add(self, step: str, seconds: float, times: int = 1) -> None:
+        """A step was done, once or several times, in so many seconds."""
+        self.counts[step] += times
         self._seconds[step] += seconds
 
     def report(self) -> None:

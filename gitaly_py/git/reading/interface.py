@@ -7,7 +7,7 @@ libgit2 for SHA-1 objects (gitaly_py.git.reading.libgit2) and git processes for 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from gitaly_py.git.repository import GitRepository
@@ -136,6 +136,19 @@ class Reader(ReferenceReader, Protocol):
 
     def read_each(self, revisions: Iterable[bytes]) -> AsyncGenerator[GitObject | None]:
         """`read` of each revision, in order, without a round trip for each."""
+        ...
+
+    def info_batches(
+        self, batches: AsyncIterator[Sequence[bytes]]
+    ) -> AsyncGenerator[list[ObjectInfo | None]]:
+        """`info` of as many revisions as may come, in order, in lists of whatever length.
+
+        The answers to a batch may wait for the next one. `batches` stays the caller's, who closes it.
+        """
+        ...
+
+    def read_batches(self, batches: AsyncIterator[Sequence[bytes]]) -> AsyncGenerator[list[GitObject | None]]:
+        """`read` of as many, in the same way: git reads ahead while the caller works on a list."""
         ...
 
     async def references_to(self, oid: str) -> list[Reference]:

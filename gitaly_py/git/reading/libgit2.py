@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from typing import TypeVar
 
@@ -34,6 +34,14 @@ _INLINE = 512 << 10
 
 _TURN = 0.002
 """Seconds that `info_each` and `read_each` may hold the event loop."""
+
+_FEW = 512
+"""Objects of one request that are read in process; for more than that a git process, on another processor,
+is quicker, its start included."""
+
+_PORTION = 64
+_LARGE = 64 << 10
+"""Bytes."""
 
 T = TypeVar("T")
 
@@ -105,6 +113,16 @@ class LibGit2Reader:
         """See Reader."""
         return _each(self.read, revisions)
 
+    def info_batches(
+        self, batches: AsyncIterator[Sequence[bytes]]
+    ) -> AsyncGenerator[list[ObjectInfo | None]]:
+        """See Reader."""
+        return _batches(self.info_each, self._git.info_batches, batches)
+
+    def read_batches(self, batches: AsyncIterator[Sequence[bytes]]) -> AsyncGenerator[list[GitObject | None]]:
+        """See Reader."""
+        return _batches(self.read_each, self._git.read_batches, batches)
+
     async def content(self, oid: str, limit: int = -1) -> AsyncGenerator[bytes]:
         """See Reader."""
         try:
@@ -151,3 +169,44 @@ async def _each(
         if time.monotonic() - begun > _TURN:
             await asyncio.sleep(0)
             begun = time.monotonic()
+
+
+async def _batches(
+    few: Callable[[Sequence[bytes]], AsyncGenerator[T | None]],
+    many: Callable[[AsyncIterator[Sequence[bytes]]], AsyncGenerator[list[T | None]]],
+    batches: AsyncIterator[Sequence[bytes]],
+) -> AsyncGenerator[list[T | None]]:
+    """Answers from `few` as long as they are, then from `many`."""
+    left = _FEW
+    async for batch in batches:
+        portion: list[T | None] = []
+        async with aclosing(few(batch[:left])) as answers:
+            async for answer in answers:
+                portion.append(answer)
+                if len(portion) == _PORTION or _is_large(answer):
+                    yield portion
+                    portion = []
+        if portion:
+            yield portion
+        if len(batch) > left:
+            async with (
+                aclosing(_resumed(batch[left:], batches)) as beyond,
+                aclosing(many(beyond)) as portions,
+            ):
+                async for others in portions:
+                    yield others
+            return
+        left -= len(batch)
+
+
+def _is_large(answer: object) -> bool:
+    """Whether it takes much memory, so that it is not kept until others have come."""
+    return isinstance(answer, GitObject) and len(answer.data) > _LARGE
+
+
+async def _resumed(
+    first: Sequence[bytes], batches: AsyncIterator[Sequence[bytes]]
+) -> AsyncGenerator[Sequence[bytes]]:
+    yield first
+    async for batch in batches:
+        yield batch

@@ -112,7 +112,8 @@ class LooseReferences:
                     for entry in entries
                     if not entry.name.startswith(b".") and not entry.name.endswith(b".lock")
                 ]
-        except (FileNotFoundError, NotADirectoryError):
+        except OSError as error:
+            _check_absent(error)
             return []
 
     def _load(self, path: bytes) -> tuple[LooseReference | None, Stamp | None]:

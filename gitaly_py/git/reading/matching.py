@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from itertools import compress
 from typing import NamedTuple
@@ -14,6 +14,8 @@ Rule = Callable[[bytes], bool]
 
 _ALL = b"refs/"
 _MAGIC = b"*?[\\"
+_FEW = 8
+"""So many patterns are tried one by one."""
 
 
 class Span(NamedTuple):
@@ -108,21 +110,41 @@ def _filtered(batch: References, patterns: Patterns) -> References:
 
 def _union(patterns: Sequence[bytes], *, ignore_case: bool) -> Rule | None:
     """Whether a name matches any of the patterns; None without patterns."""
-    rules = [_rule(pattern, ignore_case=ignore_case) for pattern in patterns]
+    plain = [] if ignore_case else [pattern for pattern in patterns if not is_glob(pattern)]
+    if len(plain) > _FEW:
+        others = [pattern for pattern in patterns if is_glob(pattern)]
+        rules = [_any_of(plain), *(_rule(pattern, ignore_case=False) for pattern in others)]
+    else:
+        rules = [_rule(pattern, ignore_case=ignore_case) for pattern in patterns]
     if len(rules) < 2:
         return rules[0] if rules else None
     return lambda name: any(rule(name) for rule in rules)
 
 
+def _any_of(patterns: Iterable[bytes]) -> Rule:
+    """The rule of many patterns that are no globs, in one look for each folder of a name."""
+    known = frozenset(patterns)
+
+    def matches(name: bytes) -> bool:
+        at = len(name)
+        while at > 0:
+            if name[:at] in known or name[: at + 1] in known:
+                return True
+            at = name.rfind(b"/", 0, at)
+        return False
+
+    return matches
+
+
 def _rule(pattern: bytes, *, ignore_case: bool) -> Rule:
-    matches = compiled(pattern, path=True, ignore_case=ignore_case).matches
     if is_glob(pattern):
         # No name holds the special characters, so none can be equal or below.
-        return matches
+        return compiled(pattern, path=True, ignore_case=ignore_case).matches
     below = pattern if pattern.endswith(b"/") else pattern + b"/"
     if not ignore_case:
         return lambda name: name == pattern or name.startswith(below)
-    return lambda name: name.startswith(below) or matches(name)
+    folded = pattern.lower()
+    return lambda name: name.startswith(below) or name.lower() == folded
 
 
 def _literal_prefix(pattern: bytes) -> bytes:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Iterable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Hashable,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from contextlib import aclosing
 from typing import TypeVar
 
 from gitaly_py.git.commands import Command
 from gitaly_py.git.process import Git
-from gitaly_py.git.reading.catfile import WINDOW, CatFile
+from gitaly_py.git.reading.catfile import NOTHING, WINDOW, CatFile
 from gitaly_py.git.reading.errors import AmbiguousRevision, ObjectNotFound, ObjectUnreadable
 from gitaly_py.git.reading.interface import (
     GitObject,
@@ -96,6 +105,16 @@ class ProcessReader:
         """See Reader."""
         return self._each(catfile.contents, revisions, CatFile.contents)
 
+    def info_batches(
+        self, batches: AsyncIterator[Sequence[bytes]]
+    ) -> AsyncGenerator[list[ObjectInfo | None]]:
+        """See Reader."""
+        return self._batches(catfile.info, batches, CatFile.infos)
+
+    def read_batches(self, batches: AsyncIterator[Sequence[bytes]]) -> AsyncGenerator[list[GitObject | None]]:
+        """See Reader."""
+        return self._batches(catfile.contents, batches, CatFile.objects)
+
     async def content(self, oid: str, limit: int = -1) -> AsyncGenerator[bytes]:
         """See Reader."""
         info = await self.info(oid.encode())
@@ -146,6 +165,22 @@ class ProcessReader:
                 for revision in window:
                     yield await take(process, revision) if revision in asked else None
 
+    async def _batches(
+        self,
+        request: Callable[[bytes], bytes],
+        batches: AsyncIterator[Sequence[bytes]],
+        take: Callable[[CatFile, Sequence[bytes]], Awaitable[list[T | None]]],
+    ) -> AsyncGenerator[list[T | None]]:
+        async with self._pool.borrow(self.repository, self.identity) as process:
+            process.expect_much()
+            async with aclosing(_sent_ahead(process, request, batches)) as windows:
+                async for asked in windows:
+                    taken = 0
+                    while taken < len(asked):
+                        answers = await take(process, asked[taken:])
+                        taken += len(answers)
+                        yield answers
+
     async def _verified(self, revision: bytes) -> str | None:
         if revision.startswith(b"-"):
             return None
@@ -170,6 +205,29 @@ async def streamed(
                 raise ObjectUnreadable(info.oid, process.stderr.decode("utf-8", "replace").strip())
             left -= len(piece)
             yield piece
+
+
+async def _sent_ahead(
+    process: CatFile, request: Callable[[bytes], bytes], batches: AsyncIterator[Sequence[bytes]]
+) -> AsyncGenerator[list[bytes]]:
+    """Sends requests, and gives the revisions whose replies are to be taken now, at most a window late.
+
+    Two windows fit the pipe: git works on one while the replies to the other are taken.
+    """
+    before: list[bytes] = []
+    async for batch in batches:
+        for revisions in _windows(batch):
+            asked = [each if process.can_ask(each) else NOTHING for each in revisions]
+            if before and len(asked[0]) > WINDOW:
+                # It does not fit, and git would not read it as long as it waits for us to read.
+                yield before
+                before = []
+            await process.send(request, asked)
+            if before:
+                yield before
+            before = asked
+    if before:
+        yield before
 
 
 def _windows(revisions: Iterable[bytes]) -> Iterator[list[bytes]]:

@@ -154,8 +154,9 @@ class ReferenceState:
                 for entry in entries:
                     if not entry.name.startswith(b".") and not entry.name.endswith(b".lock"):
                         yield folder + b"/" + entry.name, entry.is_dir(follow_symlinks=False)
-        except (FileNotFoundError, NotADirectoryError):
-            return
+        except OSError as error:
+            if error.errno not in _NO_FILE:
+                raise
 
 
 def _absent(error: OSError) -> bytes | None:

@@ -8,6 +8,11 @@ from typing import NamedTuple
 _BEGINNING = b"version https://git-lfs.github.com/spec"
 _OID = re.compile(rb"^oid sha256:([0-9a-f]{64})$", re.MULTILINE)
 _SIZE = re.compile(rb"^size ([0-9]+)$", re.MULTILINE)
+_USUAL = re.compile(
+    rb"version https://git-lfs\.github\.com/spec[^\n]*\noid sha256:([0-9a-f]{64})\nsize ([0-9]{1,18})\n?"
+)
+"""What clients write, in one look: nearly every pointer."""
+
 _MAX_SIZE = 2**63 - 1
 _MAX_DIGITS = len(str(_MAX_SIZE))
 
@@ -26,6 +31,9 @@ def parse_pointer(data: bytes) -> LfsPointer | None:
     """
     if not data.startswith(_BEGINNING):
         return None
+    usual = _USUAL.fullmatch(data)
+    if usual is not None:
+        return LfsPointer(usual[1], int(usual[2]))
     oid, size = _OID.search(data), _SIZE.search(data)
     if oid is None or size is None:
         return None

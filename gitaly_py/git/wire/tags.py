@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from gitaly_py.git.wire.commits import split_message
@@ -9,6 +10,7 @@ from gitaly_py.git.wire.ident import Ident, parse_ident
 from gitaly_py.git.wire.signatures import SignatureType, signature_type
 
 _BEGIN = b"-----BEGIN"
+_TARGET = re.compile(rb"object ([0-9a-f]+)\ntype ([a-z]+)\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,23 @@ class Tag:
             return SignatureType.NONE
         first, more, _ = self.raw_message[begin:].removesuffix(b"\n").partition(b"\n")
         return signature_type(first) if more else SignatureType.NONE
+
+
+def target_of(data: bytes) -> tuple[str, str]:
+    """Id and type of what a raw tag object points at; both empty where it does not say so as git does."""
+    found = _TARGET.match(data)
+    return (found[1].decode("ascii"), found[2].decode("ascii")) if found else ("", "")
+
+
+def split_signature(data: bytes) -> tuple[bytes, bytes]:
+    """A raw tag object without its signature, and the signature without the line end behind it.
+
+    The signature is everything from the first line that could begin one; it may be empty (ref-blob.md 5.12).
+    """
+    begin = data.find(_BEGIN)
+    if begin <= 0:
+        return data, b""
+    return data[:begin], data[begin:].removesuffix(b"\n")
 
 
 def parse_tag(data: bytes) -> Tag:

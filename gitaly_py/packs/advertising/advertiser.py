@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from gitaly_py.git.commands import Config
 from gitaly_py.git.process import Git
 from gitaly_py.packs.advertising.asking import UPLOAD_PACK, Asking
 from gitaly_py.packs.advertising.configuration import Configurations, Facts, is_default, is_harmless
+from gitaly_py.packs.advertising.following import Early
 from gitaly_py.packs.advertising.keeping import Kept
 from gitaly_py.packs.advertising.older import OlderAdvertisements
 from gitaly_py.packs.advertising.references import Listings
@@ -58,13 +60,18 @@ class Advertiser:
             self._capabilities[key] = made
         return made
 
-    async def ls_refs(self, repository: Repository, options: Config, request: bytes) -> bytes | None:
-        """The answer to one whole ls-refs request of protocol version 2."""
+    async def ls_refs(
+        self, repository: Repository, options: Config, request: bytes, early: Early
+    ) -> Sequence[bytes] | None:
+        """The answer to one whole ls-refs request of protocol version 2, but for what `early` has got.
+
+        Raises AnswerEnded.
+        """
         facts = self._facts(repository, options)
         asked = None if facts is None else wanted(request, facts.object_format)
         answer = None
         if facts is not None and asked is not None:
-            answer = await self._listings.answer(repository, facts, asked)
+            answer = await self._listings.answer(repository, facts, asked, early)
         if answer is None:
             metrics.ls_refs.labels("declined").inc()
             return None

@@ -13,6 +13,8 @@ from gitaly_py.git.errors import CommandError, FormatError
 from gitaly_py.git.process import Git, Options, Stderr
 from gitaly_py.git.repository import GitRepository
 from gitaly_py.git.wire.pktline import FLUSH
+from gitaly_py.packs.advertising.following import Early, Following
+from gitaly_py.packs.errors import AnswerEnded
 from gitaly_py.storage.threads import to_the_end
 
 MAX_ANSWER: Final = 16 << 20
@@ -26,12 +28,17 @@ UPLOAD_PACK: Final = "upload-pack"
 _STATELESS: Final = "--stateless-rpc"
 
 
-def fits(repository_path: str) -> bool:
-    """Whether a list of all references is probably short enough, for which packed-refs speaks."""
+def packed_size(repository_path: str) -> int:
+    """Bytes of packed-refs, which tell about how long a list of all references is."""
     try:
-        return os.stat(f"{repository_path}/packed-refs").st_size <= MAX_ANSWER
+        return os.stat(f"{repository_path}/packed-refs").st_size
     except (FileNotFoundError, NotADirectoryError):
-        return True
+        return 0
+
+
+def fits(size: int) -> bool:
+    """Whether an answer of about so many bytes is held in memory."""
+    return size <= MAX_ANSWER
 
 
 class Asking:
@@ -51,17 +58,31 @@ class Asking:
     ) -> bytes | None:
         """What a client is told first. None when git fails, or has more to say than that."""
         if stateless:
-            return await self._said(repository, service, protocol, _STATELESS, "--advertise-refs")
-        # The flush of a client that wants nothing.
-        return await self._said(repository, service, protocol, stdin=FLUSH)
+            said = await self._said(repository, service, protocol, _STATELESS, "--advertise-refs")
+        else:
+            # The flush of a client that wants nothing.
+            said = await self._said(repository, service, protocol, stdin=FLUSH)
+        return None if said is None else b"".join(said)
 
-    async def answer(self, repository: GitRepository, request: bytes) -> bytes | None:
-        """What upload-pack answers to a request of protocol version 2. None as above."""
-        return await self._said(repository, UPLOAD_PACK, "version=2", _STATELESS, stdin=request)
+    async def answer(
+        self, repository: GitRepository, request: bytes, early: Early | None = None
+    ) -> list[bytes] | None:
+        """What upload-pack answers to a request of protocol version 2, in pieces. None as above.
+
+        early: gets what there is while git makes the rest. Raises AnswerEnded if it has got something, and
+        git then fails or complains.
+        """
+        return await self._said(repository, UPLOAD_PACK, "version=2", _STATELESS, stdin=request, early=early)
 
     async def _said(
-        self, repository: GitRepository, service: str, protocol: str, *flags: str, stdin: bytes = b""
-    ) -> bytes | None:
+        self,
+        repository: GitRepository,
+        service: str,
+        protocol: str,
+        *flags: str,
+        stdin: bytes = b"",
+        early: Early | None = None,
+    ) -> list[bytes] | None:
         bundles = (("uploadpack.advertiseBundleURIs", "false"),)
         command = Command(
             name=service,
@@ -77,14 +98,29 @@ class Asking:
         }
         with self._files.one() as output:
             options["stdout"] = output
+            following = Following(output, early) if early is not None else None
             try:
                 async with self._git.start(repository, command, **options) as process:
                     status = await process.exited()
             except (CommandError, FormatError):
                 # Whoever runs git in our place reports what is wrong.
                 return None
-            data = await _written(output)
-        return None if status or process.stderr or not data.endswith(FLUSH) else data
+            finally:
+                if following is not None:
+                    following.stop()
+            pieces = (
+                [await _written(output)] if following is None else [*following.pieces, await following.rest()]
+            )
+        if not status and not process.stderr and _is_whole(pieces):
+            return pieces
+        if early is not None and early.given:
+            raise AnswerEnded(status, process.stderr, pieces[-1])
+        return None
+
+
+def _is_whole(pieces: list[bytes]) -> bool:
+    last = len(FLUSH)
+    return b"".join(piece[-last:] for piece in pieces[-last - 1 :]).endswith(FLUSH)
 
 
 async def _written(file: int) -> bytes:

@@ -8,12 +8,10 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from gitaly_py.git.reading.refstate import ReferenceState
+from gitaly_py.packs.advertising.answers import Answer, Cut, Data
 
 _OVERHEAD: Final = 500
 """Bytes of an entry beside its contents, roughly."""
-
-Data = bytes | memoryview
-"""What is kept; a view keeps all of the bytes that it is a view of."""
 
 States = Sequence[ReferenceState]
 
@@ -24,13 +22,23 @@ class Entry(NamedTuple):
     """An answer, or a part of one, and what it depends on."""
 
     states: States
-    data: Data
+    content: bytes | Answer | Cut
+
+    @property
+    def pieces(self) -> Sequence[Data]:
+        """What there is to be sent."""
+        return (self.content,) if isinstance(self.content, bytes) else self.content.pieces
+
+    @property
+    def data(self) -> bytes:
+        """The same at once."""
+        return self.content if isinstance(self.content, bytes) else b"".join(self.content.pieces)
 
     @property
     def size(self) -> int:
         """Bytes of memory, roughly."""
-        whole = memoryview(self.data.obj if isinstance(self.data, memoryview) else self.data)
-        return whole.nbytes + sum(state.size for state in self.states) + _OVERHEAD
+        own = len(self.content) if isinstance(self.content, bytes) else self.content.size
+        return own + sum(state.size for state in self.states) + _OVERHEAD
 
 
 class Kept:

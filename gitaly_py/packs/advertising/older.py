@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gitaly_py.packs.advertising.asking import Asking, fits
+from gitaly_py.packs.advertising.asking import Asking, fits, packed_size
 from gitaly_py.packs.advertising.configuration import Facts
 from gitaly_py.packs.advertising.keeping import Entry, Kept, Shared, States
 from gitaly_py.packs.advertising.survey import survey
@@ -34,10 +34,10 @@ class OlderAdvertisements:
         if found is not None:
             metrics.inforef_cache_lookups.labels("hit").inc()
             metrics.diskcache_bytes_fetched.inc(len(found.data))
-            return bytes(found.data)
+            return found.data
         metrics.diskcache_misses.inc()
         states = await _states(repository, facts)
-        short = fits(repository.path)
+        short = fits(packed_size(repository.path))
         lasting = short and all(state.proves for state in states)
         metrics.inforef_cache_lookups.labels("miss" if lasting else "err").inc()
         if not short:
@@ -46,7 +46,7 @@ class OlderAdvertisements:
         async def make() -> bytes | None:
             # Another call may have made it while this one looked at the references.
             if (known := await self._kept.valid(key)) is not None:
-                return bytes(known.data)
+                return known.data
             asked = self._asking.advertisement(repository.git, protocol, service, stateless=stateless)
             made = await asked
             if made is not None and self._kept.keep(key, Entry(states, made)):

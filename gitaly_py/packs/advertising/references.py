@@ -15,10 +15,12 @@ from gitaly_py.git.reading.errors import ReadingError
 from gitaly_py.git.reading.libgit2 import LibGit2Reader
 from gitaly_py.git.wire.objects import OBJECT_FORMATS
 from gitaly_py.git.wire.pktline import FLUSH
-from gitaly_py.packs.advertising.asking import MAX_ANSWER, Asking, fits
+from gitaly_py.packs.advertising.answers import Answer, Cut
+from gitaly_py.packs.advertising.asking import Asking, fits, packed_size
 from gitaly_py.packs.advertising.configuration import Facts
-from gitaly_py.packs.advertising.keeping import Data, Entry, Kept, Shared
-from gitaly_py.packs.advertising.lines import Undecided, split
+from gitaly_py.packs.advertising.following import Early
+from gitaly_py.packs.advertising.keeping import Entry, Kept, Shared
+from gitaly_py.packs.advertising.lines import Undecided
 from gitaly_py.packs.advertising.listing import listed, size
 from gitaly_py.packs.advertising.survey import Survey, survey
 from gitaly_py.packs.advertising.wanted import HEAD, Wanted
@@ -41,7 +43,7 @@ class Made(NamedTuple):
 
     parts: Mapping[bytes, Entry]
     by: str
-    whole: bytes | None = None
+    whole: Answer | None = None
 
 
 class Listings:
@@ -52,23 +54,31 @@ class Listings:
         self._kept = kept
         self._shared: Shared[Made] = Shared()
 
-    async def answer(self, repository: Repository, facts: Facts, wanted: Wanted) -> tuple[bytes, str] | None:
-        """The whole answer, and who made it, see Made. None if git fails, or has too much to say."""
+    async def answer(
+        self, repository: Repository, facts: Facts, wanted: Wanted, early: Early
+    ) -> tuple[Sequence[bytes], str] | None:
+        """The answer but for what `early` has got, and who made it, see Made.
+
+        None if git fails, or has too much to say. Raises AnswerEnded.
+        """
         whole = _Key(repository.path, wanted, whole=True)
         kept = await self._kept.valid(whole)
-        if kept is not None:
-            return bytes(kept.data), "memory"
+        if kept is not None and isinstance(kept.content, Answer):
+            return kept.content.pieces, "memory"
         known = await self._known(repository, wanted, wanted.parts)
         missing = [part for part in wanted.parts if part not in known]
-        made = await self._shared_made(repository, facts, wanted, missing)
+        made = await self._shared_made(_Question(repository, facts, wanted, early), missing)
         if made is None:
             return None
         parts = {**known, **made.parts}
-        data = made.whole or b"".join([*(parts[part].data for part in wanted.parts), FLUSH])
-        if len(data) >= _LONG:
+        answer = made.whole
+        if answer is None:
+            found = [piece for part in wanted.parts for piece in parts[part].pieces]
+            answer = Answer([b"".join([*found, FLUSH])], wanted.parts, _hex_length(wanted))
+        if answer.size >= _LONG:
             states = [state for entry in parts.values() for state in entry.states]
-            self._kept.keep(whole, Entry(states, data))
-        return data, made.by
+            self._kept.keep(whole, Entry(states, answer))
+        return _behind(answer.pieces, early.given), made.by
 
     async def _known(
         self, repository: Repository, wanted: Wanted, parts: Sequence[bytes]
@@ -80,11 +90,10 @@ class Listings:
                 found[part] = entry
         return found
 
-    async def _shared_made(
-        self, repository: Repository, facts: Facts, wanted: Wanted, missing: list[bytes]
-    ) -> Made | None:
+    async def _shared_made(self, question: _Question, missing: list[bytes]) -> Made | None:
         if not missing:
             return Made({}, "memory")
+        repository, facts, wanted, _ = question
         reader = self._reader(repository, facts)
         surveys: dict[bytes, Survey] = {}
         for part in missing:
@@ -93,38 +102,42 @@ class Listings:
             await asyncio.sleep(0)
         key = (repository.path, wanted, *missing)
         states = [each.state for each in surveys.values()]
-        return await self._shared.get(key, states, lambda: self._made(repository, wanted, surveys, reader))
+        return await self._shared.get(key, states, lambda: self._made(question, surveys, reader))
 
-    async def _made(
-        self, repository: Repository, wanted: Wanted, surveys: Surveys, reader: LibGit2Reader | None
-    ) -> Made | None:
+    async def _made(self, question: _Question, surveys: Surveys, reader: LibGit2Reader | None) -> Made | None:
+        repository, _, wanted, early = question
         # Others may have made them while this call looked at the references.
         known = await self._known(repository, wanted, list(surveys))
         missing = [part for part in surveys if part not in known]
         made = {} if reader is None else await _in_process(reader, surveys, missing, wanted)
+        contents: dict[bytes, bytes | Cut] = dict(made)
         left = [part for part in missing if part not in made]
         whole = None
         if left:
             # To put together what git can say at once takes longer than git.
             everything = missing == list(wanted.parts)
             asked = missing if everything else left
-            answer = await self._by_git(repository, wanted, asked, reader)
+            answer = await self._by_git(question, asked, reader, early if everything else None)
             if answer is None:
                 return None
-            pieces = split(answer, asked, OBJECT_FORMATS[wanted.object_format].hex_length)
-            made.update(zip(asked, pieces, strict=True))
+            contents.update((part, Cut(answer, part)) for part in asked)
             whole = answer if everything else None
-        entries = {part: Entry([surveys[part].state], data) for part, data in made.items()}
+        entries = {part: Entry([surveys[part].state], content) for part, content in contents.items()}
         for part, entry in entries.items():
             self._kept.keep(_key(repository, wanted, part), entry)
         return Made(known | entries, "git" if left else "process" if made else "memory", whole)
 
     async def _by_git(
-        self, repository: Repository, wanted: Wanted, parts: list[bytes], reader: LibGit2Reader | None
-    ) -> bytes | None:
-        if not _fits(repository, reader, parts):
+        self, question: _Question, parts: list[bytes], reader: LibGit2Reader | None, early: Early | None
+    ) -> Answer | None:
+        size = _size(question.repository, reader, parts)
+        if not fits(size):
             return None
-        return await self._asking.answer(repository.git, wanted.request(parts))
+        wanted = question.wanted
+        # What git adds to an answer that is nearly too long may make it so, and then nobody may have got any.
+        first = early if size >= _LONG and fits(2 * size) else None
+        said = await self._asking.answer(question.repository.git, wanted.request(parts), first)
+        return None if said is None else Answer(said, parts, _hex_length(wanted))
 
     def _reader(self, repository: Repository, facts: Facts) -> LibGit2Reader | None:
         """None where git has to be asked for everything."""
@@ -136,13 +149,22 @@ class Listings:
 
 async def _in_process(
     reader: LibGit2Reader, surveys: Surveys, parts: Sequence[bytes], wanted: Wanted
-) -> dict[bytes, Data]:
+) -> dict[bytes, bytes]:
     """Those of some parts that can be answered without git."""
-    made: dict[bytes, Data] = {}
+    made: dict[bytes, bytes] = {}
     for part in parts:
         with suppress(Undecided, ReadingError, OSError):
             made[part] = await listed(reader, surveys[part], part, wanted)
     return made
+
+
+class _Question(NamedTuple):
+    """What one caller wants. early: gets the beginning of a long answer before its end is known."""
+
+    repository: Repository
+    facts: Facts
+    wanted: Wanted
+    early: Early
 
 
 class _Key(NamedTuple):
@@ -167,13 +189,26 @@ def _follow(found: Survey, reader: LibGit2Reader | None) -> None:
         found.give_up()
 
 
-def _fits(repository: Repository, reader: LibGit2Reader | None, parts: list[bytes]) -> bool:
-    """Whether what git says of some parts is not too much to be held in memory."""
+def _size(repository: Repository, reader: LibGit2Reader | None, parts: list[bytes]) -> int:
+    """Bytes that git will say of some parts, about."""
     if reader is None or reader.files is None:
-        return fits(repository.path)
+        return packed_size(repository.path)
     try:
         packed = reader.files.packed()
     except (ReadingError, OSError):
         # Git, too, will find it damaged.
-        return True
-    return sum(size(packed, part) for part in parts) <= MAX_ANSWER
+        return 0
+    return sum(size(packed, part) for part in parts)
+
+
+def _behind(pieces: Sequence[bytes], given: int) -> Sequence[bytes]:
+    """What of the pieces follows the first `given` bytes of them, which is where a piece ends."""
+    for number, piece in enumerate(pieces):
+        if given <= 0:
+            return pieces[number:]
+        given -= len(piece)
+    return ()
+
+
+def _hex_length(wanted: Wanted) -> int:
+    return OBJECT_FORMATS[wanted.object_format].hex_length

@@ -62,7 +62,10 @@ class Sender:
     def data(self, stream: Stream, *buffers: Buffer) -> None:
         """More of the stream's messages. The buffers must not change afterwards."""
         size = sum(map(len, buffers))
-        stream.queue.extend(buffers)
+        if stream.queue is None:
+            stream.queue = deque(buffers)
+        else:
+            stream.queue.extend(buffers)
         stream.queued += size
         self.queued += size
         self._schedule(stream)
@@ -94,7 +97,7 @@ class Sender:
         """Nothing more is sent for the stream."""
         self.queued -= stream.queued
         stream.queued = 0
-        stream.queue.clear()
+        stream.queue = None
         stream.trailers = None
         if stream.ready:
             stream.ready = False
@@ -184,9 +187,9 @@ class Sender:
         return frames.headers(stream.number, block, end=end, max_frame_size=self._max_frame)
 
 
-def _move(queue: deque[Buffer], size: int, out: list[Buffer]) -> None:
+def _move(queue: deque[Buffer] | None, size: int, out: list[Buffer]) -> None:
     """Moves `size` octets from the front of `queue` to `out`, without copying them."""
-    while size:
+    while size and queue is not None:
         buffer = queue.popleft()
         length = len(buffer)
         if length > size:

@@ -47,8 +47,9 @@ class Stream:
 
     credit: octets the client may still send. unreturned: octets consumed, and not yet returned as credit.
     expected: octets of the body that are still to come, where the client announced them.
-    window: octets we may send. queue: what is to be sent, `queued` octets; trailers: the header block
-    behind it, once it is known. opened: when it began, in seconds of the connection's clock.
+    window: octets we may send. queue: what is to be sent, `queued` octets, None before the first;
+    trailers: the header block behind it, once it is known. opened: when it began, in seconds of the
+    connection's clock.
     """
 
     __slots__ = (
@@ -73,7 +74,8 @@ class Stream:
         self.unreturned = 0
         self.expected: int | None = None
         self.window = window
-        self.queue: deque[Buffer] = deque()
+        # An empty deque takes as much memory as all else of a call that waits.
+        self.queue: deque[Buffer] | None = None
         self.queued = 0
         self.trailers: bytes | None = None
         self.ready = False

@@ -46,9 +46,10 @@ async def get_blob(call: Call, request: GetBlobRequest) -> AsyncIterator[GetBlob
         yield GetBlobResponse()
         return
     message = GetBlobResponse(oid=info.oid, size=info.size)
-    async with aclosing(with_content(message, reader, info.oid, request.limit)) as parts:
-        async for part in parts:
-            yield part
+    with during("send"):
+        async with aclosing(with_content(message, reader, info.oid, request.limit)) as parts:
+            async for part in parts:
+                yield part
 
 
 @service.rpc(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from grpc import StatusCode
+
 from gitaly_py.git.commands import Command, Flag
+from gitaly_py.git.errors import InvalidPosition
 from gitaly_py.pb.commit_pb2 import (
     CommitIsAncestorRequest,
     CommitIsAncestorResponse,
     CountCommitsRequest,
     CountCommitsResponse,
+    CountDivergingCommitsRequest,
+    CountDivergingCommitsResponse,
 )
-from gitaly_py.rpc.checks import FieldCheck, some
+from gitaly_py.rpc.checks import FieldCheck, early, some
 from gitaly_py.rpc.status import InvalidArgument
 from gitaly_py.services.app import Call
 from gitaly_py.services.checks import revision_test
@@ -55,3 +60,29 @@ async def commit_is_ancestor(call: Call, request: CommitIsAncestorRequest) -> Co
     )
     compared = await call.app.git.run(call.repository.git, command)
     return CommitIsAncestorResponse(value=compared.status == 0)
+
+
+def _check_ends(request: CountDivergingCommitsRequest) -> None:
+    if not getattr(request, "from") or not request.to:
+        raise InvalidArgument("from and to are both required")
+
+
+@service.rpc(
+    early(FieldCheck(None, _check_ends)),
+    codes={InvalidPosition: StatusCode.INVALID_ARGUMENT},
+)
+async def count_diverging_commits(
+    call: Call, request: CountDivergingCommitsRequest
+) -> CountDivergingCommitsResponse:
+    """How many commits are reachable from one revision only, for each of two."""
+    source: bytes = getattr(request, "from")
+    if source.startswith(b"-"):
+        # Behind its dash, even one that git's own pseudo-revisions begin with would be an option.
+        raise InvalidArgument("validating positional argument: revision can't start with '-'")
+    flags = ["--count", "--left-right"]
+    if request.max_count:
+        flags.append(f"--max-count={request.max_count}")
+    command = Command(name="rev-list", flags=flags, args=[source + b"..." + request.to], paths=[])
+    counted = (await call.app.git.run(call.repository.git, command)).check()
+    left, right = counted.stdout.split()
+    return CountDivergingCommitsResponse(left_count=int(left), right_count=int(right))

@@ -37,7 +37,7 @@ def revision_input(revisions: Sequence[bytes], version: Version) -> RevisionInpu
     for revision in revisions:
         if revision == _NOT:
             negated = not negated
-        elif revision.startswith(b"-") or (negated and _COMPOUND.search(revision)):
+        elif revision.startswith(b"-") or b"\n" in revision or (negated and _COMPOUND.search(revision)):
             # `--not` among the arguments ends there, and says nothing about the lines of stdin.
             arguments += [_NOT, revision, _NOT] if negated else [revision]
         else:

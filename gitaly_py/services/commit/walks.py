@@ -1,13 +1,16 @@
-"""Walks over history: the `git rev-list` behind an RPC (commit.md 3.2)."""
+"""Walks over history: the `git rev-list` or `git log` behind an RPC (commit.md 3.2)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 from gitaly_py.git.commands import Command, Flag
-from gitaly_py.pb.commit_pb2 import CountCommitsRequest, ListCommitsRequest
+from gitaly_py.git.reading.branches import default_branch
+from gitaly_py.pb.commit_pb2 import CountCommitsRequest, FindCommitsRequest, ListCommitsRequest
 from gitaly_py.pb.shared_pb2 import GlobalOptions
 from gitaly_py.rpc.checks import FieldCheck
+from gitaly_py.rpc.status import during
+from gitaly_py.services.app import Call
 from gitaly_py.services.checks import revision_test
 from gitaly_py.services.commit.revisions import RevisionInput
 
@@ -46,7 +49,20 @@ def literal_pathspecs(options: GlobalOptions) -> list[str]:
     return ["--literal-pathspecs"] if options.literal_pathspecs else []
 
 
-def common_flags(request: ListCommitsRequest | CountCommitsRequest) -> list[Flag]:
+def log(
+    flags: Sequence[Flag], revisions: Iterable[bytes], paths: Iterable[bytes], options: GlobalOptions
+) -> Command:
+    """The `git log` that walks from `revisions`; `paths` as of `rev_list`."""
+    return Command(
+        name="log",
+        flags=flags,
+        args=list(revisions),
+        paths=list(paths),
+        global_flags=literal_pathspecs(options),
+    )
+
+
+def common_flags(request: ListCommitsRequest | CountCommitsRequest | FindCommitsRequest) -> list[Flag]:
     """The limits that walks have in common: first parents, and whole seconds, both ends included."""
     flags: list[Flag] = []
     if request.first_parent:
@@ -57,3 +73,12 @@ def common_flags(request: ListCommitsRequest | CountCommitsRequest) -> list[Flag
     if request.HasField("before"):
         flags.append(f"--min-age={max(0, request.before.seconds)}")
     return flags
+
+
+async def starting_revision(call: Call) -> bytes | None:
+    """Where a walk starts whose request names no revision: the default branch, None without any branch.
+
+    Raises HeadDetached, HeadUnreadable.
+    """
+    with during("defaultBranchName"):
+        return await default_branch(call.repository.reader())

@@ -18,9 +18,10 @@ from gitaly_py.git.wire import pktline, sideband
 from gitaly_py.git.wire.fetch_request import FETCH, LS_REFS, FetchRequest
 from gitaly_py.git.wire.sideband import Band
 from gitaly_py.limits.errors import LimitReached
-from gitaly_py.packs.errors import PackFailed
+from gitaly_py.packs.errors import AnswerEnded, PackFailed
 from gitaly_py.packs.request import PackRequest
 from gitaly_py.packs.takeover import Arrival, Expected
+from gitaly_py.services.fetching.early import early_output
 from gitaly_py.services.fetching.fetch import STATELESS, Ending, Fetch, Input, ending_of
 from gitaly_py.services.fetching.planning import planned
 from gitaly_py.services.transfer import Observer, fed
@@ -43,13 +44,28 @@ async def serve(fetch: Fetch, request: FetchRequest) -> Ending:
     """Answers one request of a protocol without state. Raises LimitReached, TransportError, GitError."""
     app = fetch.call.app
     if request.command == LS_REFS:
-        answer = await app.advertiser.ls_refs(fetch.call.repository, fetch.config, request.data)
-        if answer is not None:
-            await fetch.output.write(answer)
-            return Ending()
+        listed = await _listed(fetch, request.data)
+        if listed is not None:
+            return listed
     if request.command == FETCH and app.packs.enabled:
         return await _fetched(fetch, request)
     return await by_git(fetch, request.data)
+
+
+async def _listed(fetch: Fetch, data: bytes) -> Ending | None:
+    """Answers a request for references; None when only git can."""
+    async with early_output(fetch.output) as early:
+        try:
+            advertiser = fetch.call.app.advertiser
+            rest = await advertiser.ls_refs(fetch.call.repository, fetch.config, data, early)
+        except AnswerEnded as ended:
+            await early.finish([ended.rest])
+            await fetch.output.complain(ended.stderr)
+            return Ending(ended.status, ended.stderr)
+        if rest is None:
+            return None
+        await early.finish(rest)
+        return Ending()
 
 
 async def by_git(fetch: Fetch, data: bytes) -> Ending:

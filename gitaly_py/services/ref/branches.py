@@ -15,7 +15,7 @@ from gitaly_py.pb.shared_pb2 import Branch, GitCommit
 from gitaly_py.rpc.checks import FieldCheck, some
 from gitaly_py.rpc.status import Internal, InvalidArgument
 from gitaly_py.services.app import Call
-from gitaly_py.services.messages import NO_MAILMAP, git_commit, mailmap_of
+from gitaly_py.services.messages import NO_MAILMAP, kept_git_commit, mailmap_of
 from gitaly_py.services.ref.listing import Listing
 from gitaly_py.services.ref.objects import objects_of
 from gitaly_py.services.ref.paging import Page
@@ -84,4 +84,4 @@ async def find_branch(call: Call, request: FindBranchRequest) -> FindBranchRespo
 def _target(target: GitObject, mailmap: Mailmap) -> GitCommit:
     if target.type != "commit":
         raise Internal(f"expected commit, got {target.type}")
-    return git_commit(target, mailmap)
+    return kept_git_commit(target, mailmap)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import TypeVar
 
 from gitaly_py.git.reading.errors import ObjectNotFound
-from gitaly_py.git.reading.interface import GitObject, ObjectInfo, Reader
+from gitaly_py.git.reading.interface import GitObject, ObjectInfo, Reader, References
 
 AnswerT = TypeVar("AnswerT")
 
@@ -22,6 +22,19 @@ async def objects_of(reader: Reader, oids: Iterable[str]) -> dict[str, GitObject
     """The objects, each read once. Raises ObjectNotFound."""
     distinct = list(dict.fromkeys(oids))
     return await _existing(distinct, reader.read_each(map(str.encode, distinct)))
+
+
+async def commits_of(reader: Reader, oids: Iterable[str]) -> dict[str, GitObject]:
+    """The commit that each object is or peels to. Raises ObjectNotFound where there is none."""
+    distinct = list(dict.fromkeys(oids))
+    return await _existing(distinct, reader.read_each(oid.encode() + b"^{commit}" for oid in distinct))
+
+
+async def peeled_of(reader: Reader, batch: References) -> list[str]:
+    """What each reference of the batch peels to in the end. Raises ObjectNotFound."""
+    unknown = [oid for oid, peeled in zip(batch.oids, batch.peeled, strict=True) if peeled is None]
+    finals = await infos_of(reader, unknown, peeled=True) if unknown else {}
+    return [peeled or finals[oid].oid for oid, peeled in zip(batch.oids, batch.peeled, strict=True)]
 
 
 async def _existing(oids: list[str], answers: AsyncIterator[AnswerT | None]) -> dict[str, AnswerT]:

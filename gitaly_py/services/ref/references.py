@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
-from gitaly_py.git.reading.interface import Reader, References
+from gitaly_py.git.reading.interface import Reader
 from gitaly_py.git.reading.matching import Patterns
 from gitaly_py.pb.ref_pb2 import ListRefsRequest
 from gitaly_py.pb.shared_pb2 import PaginationCursor, SortDirection
@@ -16,7 +16,7 @@ from gitaly_py.rpc.status import InvalidArgument
 from gitaly_py.services.app import Call
 from gitaly_py.services.ref.encoding import ReferenceEncoder
 from gitaly_py.services.ref.listing import Listing
-from gitaly_py.services.ref.objects import infos_of
+from gitaly_py.services.ref.objects import peeled_of
 from gitaly_py.services.ref.paging import Page, decode_cursor, encode_cursor
 from gitaly_py.services.ref.requests import check_arguments, exclusions
 from gitaly_py.services.ref.service import service
@@ -60,7 +60,7 @@ async def list_refs(call: Call, request: ListRefsRequest) -> AsyncIterator[Encod
         async for batch in batches:
             if request.head and not last:
                 yield Encoded(await _head(reader, encoder))
-            final = await _peeled(reader, batch) if request.peel_tags else batch.oids
+            final = await peeled_of(reader, batch) if request.peel_tags else batch.oids
             yield Encoded(encoder.encode(batch.names, batch.oids, final))
             last = batch.names[-1]
     if last and listing.more:
@@ -82,10 +82,3 @@ async def _head(reader: Reader, encoder: ReferenceEncoder) -> bytes:
     """HEAD as an encoded reference; nothing when it does not resolve."""
     head = await reader.reference(b"HEAD")
     return b"" if head is None else encoder.encode([head.name], [head.oid], [head.oid])
-
-
-async def _peeled(reader: Reader, batch: References) -> list[str]:
-    """What each reference of the batch peels to."""
-    unknown = [oid for oid, peeled in zip(batch.oids, batch.peeled, strict=True) if peeled is None]
-    finals = await infos_of(reader, unknown, peeled=True) if unknown else {}
-    return [peeled or finals[oid].oid for oid, peeled in zip(batch.oids, batch.peeled, strict=True)]

@@ -23,10 +23,15 @@ def exclusions(namespace: str) -> FieldCheck:
     return each("exclude_patterns", test)
 
 
+def check_argument(value: bytes) -> None:
+    """Raises Internal for what could not be an argument of a git command (repository.md A5)."""
+    if b"\0" in value:
+        raise Internal(f"detected null byte in command argument {quote(value)}")
+
+
 def check_arguments(patterns: Iterable[bytes]) -> None:
-    """Raises Internal for patterns that could not be arguments of a git command (repository.md A5)."""
+    """Raises Internal for patterns that could not be positional arguments of a git command."""
     for pattern in patterns:
-        if b"\0" in pattern:
-            raise Internal(f"detected null byte in command argument {quote(pattern)}")
+        check_argument(pattern)
         if pattern.startswith(b"-"):
             raise Internal(f"positional arg {quote(pattern)} cannot start with dash '-': invalid argument")

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from contextlib import aclosing
 from itertools import islice
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from grpc import StatusCode
 
@@ -52,31 +52,49 @@ async def update_references(
 ) -> UpdateReferencesResponse:
     """Applies all updates of all messages, or none (ref-blob.md 5.9).
 
-    They are checked and handed to git as they come in.
+    They are checked and handed to git as they come in, a message at a time.
     """
-    object_format = call.repository.reader().format
-    repository = None
     try:
-        async with transaction(call.app.git, call.repository.git, hooks=DISABLED) as opened:
-            async for request in requests:
-                repository = repository or request.repository
-                if request.HasField("repository") and request.repository != repository:
-                    raise InvalidArgument("repository set in subsequent request")
-                if not request.updates:
-                    raise InvalidArgument("no updates specified")
-                for portion in _in_portions(request.updates):
-                    for update in portion:
-                        await _add(opened, update, object_format)
-                    await asyncio.sleep(0)
-            await opened.commit()
+        async with aclosing(_checked(requests, call.repository.reader().format)) as messages:
+            # What is wrong with the first message is said before git is started.
+            first = await anext(messages)
+            async with transaction(call.app.git, call.repository.git, hooks=DISABLED) as opened:
+                await _add(opened, first)
+                async for updates in messages:
+                    await _add(opened, updates)
+                await opened.commit()
     except UpdateError as error:
         raise _refused_update(error) from error
     return UpdateReferencesResponse()
 
 
-async def _add(
-    opened: Transaction, update: UpdateReferencesRequest.Update, object_format: ObjectFormat
-) -> None:
+class _Update(NamedTuple):
+    """An update that may be given to git. new: None deletes the reference."""
+
+    refname: bytes
+    new: str | None
+    previous: Expected
+
+
+async def _checked(
+    requests: AsyncIterator[UpdateReferencesRequest], object_format: ObjectFormat
+) -> AsyncGenerator[list[_Update], None]:
+    """The updates of each message."""
+    repository = None
+    async for request in requests:
+        repository = repository or request.repository
+        if request.HasField("repository") and request.repository != repository:
+            raise InvalidArgument("repository set in subsequent request")
+        if not request.updates:
+            raise InvalidArgument("no updates specified")
+        updates: list[_Update] = []
+        for portion in _in_portions(request.updates):
+            updates += [_checked_update(update, object_format) for update in portion]
+            await asyncio.sleep(0)
+        yield updates
+
+
+def _checked_update(update: UpdateReferencesRequest.Update, object_format: ObjectFormat) -> _Update:
     try:
         validate_reference_name(update.reference)
     except InvalidReferenceName as error:
@@ -89,10 +107,17 @@ async def _add(
         previous = MUST_NOT_EXIST if old == object_format.zero_oid else MustBe(old)
     with during("validating new object ID", undecided=StatusCode.INVALID_ARGUMENT):
         new = parse_oid(update.new_object_id, object_format)
-    if new == object_format.zero_oid:
-        await opened.delete(update.reference, previous)
-    else:
-        await opened.update(update.reference, new, previous)
+    return _Update(update.reference, None if new == object_format.zero_oid else new, previous)
+
+
+async def _add(opened: Transaction, updates: Iterable[_Update]) -> None:
+    for portion in _in_portions(updates):
+        for update in portion:
+            if update.new is None:
+                await opened.delete(update.refname, update.previous)
+            else:
+                await opened.update(update.refname, update.new, update.previous)
+        await asyncio.sleep(0)
 
 
 def _refused_update(error: UpdateError) -> RpcError:

@@ -52,7 +52,7 @@ async def get_archive(call: Call, request: GetArchiveRequest) -> AsyncIterator[b
             config = await stack.enter_async_context(filtering)
         archiver = partial(call.app.git.start, call.repository.git, command, config=config)
         processes = await _started(stack, call.app.git, archiver, _COMPRESSORS.get(request.format))
-        while data := await processes[-1].read(STREAM_BYTES):
+        async for data in processes[-1].chunks(STREAM_BYTES):
             yield data
         # The last one first: when it fails, the one before it only lost its reader.
         for process in reversed(processes):

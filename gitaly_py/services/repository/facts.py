@@ -1,4 +1,6 @@
-"""RepositorySize, RepositoryInfo and ObjectFormat: facts read from the file system (repository.md)."""
+"""RepositorySize, GetObjectDirectorySize, RepositoryInfo and ObjectFormat: facts read from the file system
+(repository.md).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,8 @@ from gitaly_py.git.format import object_format as format_of
 from gitaly_py.git.wire.objects import SHA256
 from gitaly_py.pb import shared_pb2
 from gitaly_py.pb.repository_pb2 import (
+    GetObjectDirectorySizeRequest,
+    GetObjectDirectorySizeResponse,
     ObjectFormatRequest,
     ObjectFormatResponse,
     RepositoryInfoRequest,
@@ -25,6 +29,15 @@ from gitaly_py.storage.sizes import directory_size
 async def repository_size(call: Call, request: RepositorySizeRequest) -> RepositorySizeResponse:
     """KiB of all its files, without what it borrows from a pool."""
     return RepositorySizeResponse(size=await directory_size(call.repository.path) // 1024)
+
+
+@service.rpc()
+async def get_object_directory_size(
+    call: Call, request: GetObjectDirectorySizeRequest
+) -> GetObjectDirectorySizeResponse:
+    """KiB of the files in the object directory that the request names, such as a push's quarantine."""
+    size = await directory_size(call.repository.object_directory())
+    return GetObjectDirectorySizeResponse(size=size // 1024)
 
 
 @service.rpc()

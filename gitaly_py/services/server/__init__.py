@@ -1,6 +1,6 @@
 """ServerService: the daemon and its storages (repository.md, part C)."""
 
-from gitaly_py.services.server import disk, info, readiness
+from gitaly_py.services.server import disk, info, readiness, signature
 from gitaly_py.services.server.service import service
 
-__all__ = ["disk", "info", "readiness", "service"]
+__all__ = ["disk", "info", "readiness", "service", "signature"]

@@ -79,6 +79,26 @@ async def test_patterns_match_what_for_each_ref_lists(reader: Reader, repo: Repo
         assert [name for name in sorted(NAMES) if compiled.matches(name)] == expected, patterns
 
 
+many = st.lists(
+    st.sampled_from(
+        [b"refs/", b"refs/a", b"refs/a/", b"refs/a/b", b"refs/b/", b"ref", b"", b"/", b"refs/a*", b"a"]
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(many, st.lists(st.text("ab/", min_size=1, max_size=5), min_size=1, max_size=8))
+def test_many_patterns_match_what_each_of_them_matches(patterns: list[bytes], texts: list[str]) -> None:
+    others = [b"refs/other-%d" % number for number in range(20)]
+    names = [b"refs/" + text.encode() for text in texts] + others[:1]
+    each_alone = [Patterns([pattern]) for pattern in patterns]
+
+    expected = [any(alone.matches(name) for alone in each_alone) for name in names]
+
+    assert Patterns([*patterns, *others]).select(names) == [*expected[:-1], True]
+
+
 async def test_exclusion_uses_the_same_rules(reader: Reader) -> None:
     patterns = Patterns(
         [b"refs/heads", b"refs/tags"], exclude=[b"refs/heads/dir", b"refs/heads/a*", b"refs/other"]

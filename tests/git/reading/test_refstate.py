@@ -140,6 +140,11 @@ def test_a_file_that_is_not_there_is_watched_as_well(filled: Repo) -> None:
     assert not state.unchanged()
 
 
+@pytest.mark.parametrize("prefix", [b"refs/" + b"a" * 300 + b"/", b"refs/" + b"a/" * 3000])
+def test_a_folder_whose_name_is_too_long_is_not_there(filled: Repo, prefix: bytes) -> None:
+    assert ReferenceState(filled.git_dir).walk(prefix, at_most=1000) == []
+
+
 def test_a_walk_stops_at_the_number_that_was_set(filled: Repo) -> None:
     with pytest.raises(TooManyFiles):
         ReferenceState(filled.git_dir).walk(b"refs/", at_most=3)

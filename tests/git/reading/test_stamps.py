@@ -33,13 +33,14 @@ def test_a_replaced_or_changed_file_has_another_stamp(tmp_path: Path) -> None:
     path = tmp_path / "file"
     assert stamp(str(path)) is None
     assert stamp(str(path / "below")) is None
+    before = now()
     path.write_bytes(b"one")
     first = stamp(str(path))
     assert first is not None
     assert first == stamp(str(path))
     assert is_unchanged(str(path), first)
     assert not is_unchanged(str(path / "below"), first)
-    assert not first.settled(now())
+    assert not first.settled(before)
 
     (tmp_path / "other").write_bytes(b"two")
     os.utime(tmp_path / "other", ns=(first.mtime, first.mtime))

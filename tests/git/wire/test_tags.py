@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gitaly_py.git.wire.ident import Ident
 from gitaly_py.git.wire.signatures import SignatureType
-from gitaly_py.git.wire.tags import parse_tag
+from gitaly_py.git.wire.tags import parse_tag, split_signature, target_of
 from tests.support.repositories import EPOCH, Repo
 
 SIGNATURE = b"-----BEGIN PGP SIGNATURE-----\nx\n-----END PGP SIGNATURE-----\n"
@@ -70,3 +70,34 @@ def test_a_signature_in_the_headers_does_not_count() -> None:
 @given(st.binary())
 def test_no_tag_fails_to_parse(data: bytes) -> None:
     assert parse_tag(data).signature_type in SignatureType
+
+
+@pytest.mark.parametrize(
+    ("data", "target"),
+    [
+        (b"object 12ab\ntype commit\ntag v\n", ("12ab", "commit")),
+        (b"object 12ab\ntype tag\n", ("12ab", "tag")),
+        (b"type tag\nobject 12ab\n", ("", "")),
+        (b"object 12ab\n", ("", "")),
+        (b"", ("", "")),
+    ],
+    ids=ascii,
+)
+def test_the_target_is_told_by_the_first_two_lines(data: bytes, target: tuple[str, str]) -> None:
+    assert target_of(data) == target
+
+
+@pytest.mark.parametrize(
+    ("data", "content", "signature"),
+    [
+        (b"head\n\ntext\n" + SIGNATURE, b"head\n\ntext\n", SIGNATURE[:-1]),
+        (b"a-----BEGINb\n\n", b"a", b"-----BEGINb\n"),
+        (b"a-----BEGIN-----BEGIN", b"a", b"-----BEGIN-----BEGIN"),
+        (SIGNATURE, SIGNATURE, b""),
+        (b"text\n", b"text\n", b""),
+        (b"", b"", b""),
+    ],
+    ids=ascii,
+)
+def test_a_signature_is_all_from_its_beginning_on(data: bytes, content: bytes, signature: bytes) -> None:
+    assert split_signature(data) == (content, signature)

@@ -12,7 +12,7 @@ from gitaly_py.git.settings import GitSettings
 from gitaly_py.packs.advertising.advertiser import Advertiser
 from gitaly_py.storage.repository import Repository
 from tests.packs.advertising.conftest import NewRepo
-from tests.support.advertising import Advertised, Counted, ls_refs_request, upload_pack
+from tests.support.advertising import Advertised, Counted, EarlyPieces, ls_refs_request, upload_pack
 from tests.support.repositories import ENVIRONMENT
 from tests.support.smarthttp import FLUSH
 
@@ -24,9 +24,10 @@ async def everything(
     advertiser: Advertiser, repository: Repository, options: list[tuple[str, str]]
 ) -> list[bytes | None]:
     """What all three methods say."""
+    listed = await advertiser.ls_refs(repository, options, ls_refs_request(["peel"]), EarlyPieces())
     return [
         await advertiser.capabilities(repository, options),
-        await advertiser.ls_refs(repository, options, ls_refs_request(["peel"])),
+        None if listed is None else b"".join(listed),
         await advertiser.references(repository, options, protocol="", stateless=True),
     ]
 

@@ -18,6 +18,7 @@ from tests.support.advertising import (
     USUAL,
     Advertised,
     Counted,
+    EarlyPieces,
     listed_by_git,
     ls_refs_request,
 )
@@ -329,7 +330,7 @@ async def test_what_is_not_plain_is_left_to_git(
     repo.history(1, "refs/heads/main")
     counted = Counted()
 
-    found = await advertised.advertiser.ls_refs(advertised.repository(repo), [], request_)
+    found = await advertised.advertiser.ls_refs(advertised.repository(repo), [], request_, EarlyPieces())
 
     assert found is None
     assert counted.since == {"declined": 1}

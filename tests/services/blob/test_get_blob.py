@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import grpc.aio
 import pytest
 from grpc import StatusCode
 
@@ -92,6 +93,17 @@ async def test_an_ambiguous_id_is_an_error(daemon: Daemon, any_format_repo: Repo
 
     async with refused(StatusCode.INTERNAL, f'invalid info line: "{short} ambiguous"'):
         await blob(daemon, any_format_repo, short)
+
+
+async def test_a_corrupt_blob_is_an_error(daemon: Daemon, any_format_repo: Repo) -> None:
+    oid = any_format_repo.blob(LARGE)
+    with open(os.path.join(any_format_repo.git_dir, "objects", oid[:2], oid[2:]), "r+b") as file:
+        file.truncate(200)
+
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await blob(daemon, any_format_repo, oid)
+    assert raised.value.code() == StatusCode.INTERNAL
+    assert (raised.value.details() or "").startswith("send: ")
 
 
 async def test_a_quarantine_shows_its_objects(daemon: Daemon, repo: Repo) -> None:

@@ -33,7 +33,8 @@ def test_older_git_gets_pseudo_revisions_as_arguments(
 
 
 @pytest.mark.parametrize("version", [(2, 39, 5), (2, 50, 0)])
-def test_a_line_end_never_reaches_stdin(version: tuple[int, ...]) -> None:
-    walked = revision_input([b"main", b"--glob=a\nb"], version)
+@pytest.mark.parametrize("revision", [b"--glob=a\nb", b"main:a\nb"])
+def test_a_line_end_never_reaches_stdin(version: tuple[int, ...], revision: bytes) -> None:
+    walked = revision_input([b"main", revision], version)
 
-    assert (list(walked.arguments), walked.stdin) == ([b"--glob=a\nb"], b"main\n")
+    assert (list(walked.arguments), walked.stdin) == ([revision], b"main\n")

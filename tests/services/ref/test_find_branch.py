@@ -52,7 +52,9 @@ async def test_identities_are_mapped(daemon: Daemon, any_format_repo: Repo) -> N
     assert (commit.author.name, commit.committer.email) == (b"New Name", b"new@example.com")
 
 
-@pytest.mark.parametrize("name", ["absent", "main/below", "ma", "v1", "x*"])
+@pytest.mark.parametrize(
+    "name", ["absent", "main/below", "ma", "v1", "x*", "a" * 300, "a/" * 3000 + "a", "a" * 100_000]
+)
 async def test_an_unknown_branch_is_no_error(daemon: Daemon, any_format_repo: Repo, name: str) -> None:
     oid = any_format_repo.commit(ref="refs/heads/main")
     any_format_repo.ref("refs/tags/v1", oid)

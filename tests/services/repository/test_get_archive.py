@@ -15,7 +15,7 @@ from grpc import StatusCode
 from gitaly_py.pb.repository_pb2 import GetArchiveRequest
 from gitaly_py.pb.repository_pb2_grpc import RepositoryServiceStub
 from tests.support.daemon import Daemon
-from tests.support.repositories import Repo
+from tests.support.repositories import Entry, Repo
 from tests.support.status import collect, refused
 
 TAR, ZIP = GetArchiveRequest.TAR, GetArchiveRequest.ZIP
@@ -85,6 +85,37 @@ async def test_a_compressed_tar_file_holds_the_same(
     data = await archive(repositories, project, format=number, prefix="p")
 
     assert decompress(data) == await archive(repositories, project, prefix="p")  # type: ignore[operator]
+
+
+async def test_unusual_files_are_archived_as_git_does(
+    repositories: RepositoryServiceStub, any_format_repo: Repo
+) -> None:
+    files: dict[str | bytes, Entry] = {
+        "run": ("100755", b"#!/bin/sh\n"),
+        "link": ("120000", b"run"),
+        "module": ("160000", "1" * any_format_repo.format.hex_length),
+        "empty": b"",
+        "folder/new\nline": b"x",
+        b"folder/caf\xe9": b"\0\xff",
+        "folder/a:b": b"colon",
+        "folder/[x]*?": b"glob",
+        "folder/" + "long/" * 60 + "name": b"deep",
+        "large": os.urandom(500_000),
+    }
+    oid = any_format_repo.commit(files=files, ref="refs/heads/main")
+
+    for number, name in ((TAR, "tar"), (ZIP, "zip")):
+        by_git = any_format_repo.git_bytes("archive", f"--format={name}", "--prefix=p/", oid, "--", ".")
+        assert (
+            await archive(repositories, any_format_repo, format=number, commit_id=oid, prefix="p") == by_git
+        )
+    for path in (b"link", b"folder/new\nline", b"folder/caf\xe9", b"folder/a:b", b"folder/[x]*?", b"module"):
+        by_git = any_format_repo.git_bytes("archive", "--format=tar", "--prefix=p/", "main", "--", path)
+        assert await archive(repositories, any_format_repo, prefix="p", path=path) == by_git
+        others = await archive(repositories, any_format_repo, prefix="p", exclude=[path])
+        assert others == any_format_repo.git_bytes(
+            "archive", "--format=tar", "--prefix=p/", "main", "--", ".", b":(exclude)" + path
+        )
 
 
 async def test_a_gzip_header_has_no_time_and_no_name(repositories: RepositoryServiceStub, tree: Repo) -> None:
@@ -319,8 +350,9 @@ async def test_an_empty_tree_has_nothing_to_archive(
 ) -> None:
     any_format_repo.commit(ref="refs/heads/main")
 
-    async with refused(StatusCode.FAILED_PRECONDITION, "path doesn't exist"):
-        await archive(repositories, any_format_repo)
+    for commit_id in ("main", "main^{tree}", any_format_repo.format.empty_tree):
+        async with refused(StatusCode.FAILED_PRECONDITION, "path doesn't exist"):
+            await archive(repositories, any_format_repo, commit_id=commit_id)
 
 
 async def test_git_ends_when_the_client_hangs_up(

@@ -19,9 +19,9 @@ async def test_those_whose_time_is_not_stopped_expire_in_the_order_of_their_star
         deadlines = Deadlines(asyncio.get_running_loop(), 0.02, expired.put_nowait)
         deadlines.start(first)
         deadlines.start(stopped)
+        deadlines.stop(stopped)
         await asyncio.sleep(0.01)
         deadlines.start(last)
-        deadlines.stop(stopped)
         assert [await expired.get(), await expired.get()] == [first, last]
         assert expired.empty()
 

@@ -71,7 +71,7 @@ class NativeExchange:
     ) -> None:
         self._connection = connection
         self._reader = reader
-        self._data: deque[bytes | memoryview] = deque()
+        self._data: deque[bytes | memoryview] | None = None
         self._messages = _NO_MESSAGES
         self._held = 0  # of the client's window
         self._stored = len(metadata) * FIELD_OCTETS
@@ -144,6 +144,8 @@ class NativeExchange:
         self._held += len(data)
         self._stored += len(data)
         self._connection.buffered += len(data)
+        if self._data is None:
+            self._data = deque()
         keep(self._data, data)
         self._wake_receiver()
 
@@ -177,7 +179,7 @@ class NativeExchange:
         """The call is over: what nobody has taken is let go."""
         if self._timer is not None:
             self._timer.cancel()
-        self._data.clear()
+        self._data = None
         self._messages = _NO_MESSAGES
         self._connection.buffered -= self._stored
         self._stored = 0
@@ -193,7 +195,11 @@ class NativeExchange:
                     # The rest of a message larger than the window comes when its beginning is let go.
                     self._let_go(self._held)
                     return None
-                self._messages = iter(self._reader.feed(self._data.popleft()))
+                data = self._data.popleft()
+                if not self._data:
+                    # An empty deque takes as much memory as all else of a call that waits.
+                    self._data = None
+                self._messages = iter(self._reader.feed(data))
         except MessageError as error:
             fault = ResourceExhausted if isinstance(error, MessageTooLarge) else Internal
             self._fault = fault(str(error))

@@ -1,0 +1,1 @@
+"""Keeping repositories tidy (storage-maintenance.md 2)."""

@@ -1,0 +1,7 @@
+"""DiffService (diff-conflicts.md)."""
+
+from __future__ import annotations
+
+from gitaly_py.rpc.service import Service
+
+service = Service("DiffService")

@@ -183,6 +183,9 @@ async def test_a_file_may_point_to_the_one_that_is_meant(daemon: Daemon, any_for
     for target in (b"docs", b"nowhere", b"../LICENSE", b"/etc/passwd", b"./docs/text", b"x\0y", b"\n"):
         files: dict[str | bytes, Entry] = {"LICENSE": target, "docs/text": MIT}
         assert await license_of(daemon, repo, files) == IS_OTHER, target
+    long = b"x" * 128
+    assert await license_of(daemon, repo, {"LICENSE": long[1:], long[1:]: MIT}) == at("x" * 127, IS_MIT)
+    assert await license_of(daemon, repo, {"LICENSE": long, long: MIT}) == IS_OTHER
 
 
 async def test_a_reference_is_enough_where_there_is_no_text(daemon: Daemon, repo: Repo) -> None:

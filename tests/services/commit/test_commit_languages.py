@@ -317,7 +317,7 @@ async def test_changed_files_alone_are_counted_anew(daemon: Daemon, any_format_r
         "a.rb": RUBY,
         "b.java": JAVA,
         "gone.c": C,
-        "to-link": b"#!/bin/sh\n",
+        "link.sh": b"#!/bin/sh\n",
         "kept.go": b"package x\n",
     }
     assert await counted(daemon, repo, files) == {"Ruby": 7, "Java": 11, "C": 7, "Go": 10, "Shell": 10}
@@ -328,7 +328,7 @@ async def test_changed_files_alone_are_counted_anew(daemon: Daemon, any_format_r
     files = {
         "a.rb": RUBY + RUBY,
         "renamed.java": JAVA,
-        "to-link": ("160000", repo.git("rev-parse", "main")),
+        "link.sh": ("160000", repo.git("rev-parse", "main")),
         "kept.go": ("100644", kept),
         b"\xff.c": C,
     }

@@ -23,6 +23,9 @@ import yaml
 _NOT_REGULAR = re.compile(r"\(\?(?:=|!|<=|<!|>)|\\[1-9]|\\g<")
 """What RE2 can't do: such patterns match nothing where they stand alone, and are left out beside others."""
 
+_NAMES = {"Robots Exclusion Rules": "robots.txt", "Salt": "SaltStack", "Vim script": "Vim Script"}
+"""What Gitaly 18.9 calls languages that Linguist has renamed since."""
+
 _INDENTATION = re.compile(r"(?<!\[)\^\\s\*")
 """Any blank behind the beginning of a line. What follows newlines there follows a line's beginning by itself;
 going on over them takes a time that grows with the square of their number."""
@@ -34,7 +37,10 @@ def main() -> None:
     """Writes languages.json, heuristics.json and paths.json."""
     source, output = Path(sys.argv[1]), Path(sys.argv[2])
     languages = _read(source / "languages.yml")
-    _write(output / "languages.json", {name: _language(facts) for name, facts in sorted(languages.items())})
+    _write(
+        output / "languages.json",
+        {_NAMES.get(name, name): _language(facts) for name, facts in sorted(languages.items())},
+    )
     _write(output / "heuristics.json", _heuristics(_read(source / "heuristics.yml")))
     paths = {name: _read(source / f"{name}.yml") for name in ("documentation", "vendor")}
     _write(output / "paths.json", paths)
@@ -75,7 +81,7 @@ def _rule(rule: dict[str, Any], named: dict[str, Any]) -> list[Any] | None:
     languages = wanted if isinstance(wanted, list) else [wanted]
     found = [condition for each in [rule, *rule.get("and", ())] for condition in _conditions(each, named)]
     possible = [condition for condition in found if condition is not None]
-    return None if found and not possible else [languages, possible]
+    return None if found and not possible else [[_NAMES.get(name, name) for name in languages], possible]
 
 
 def _conditions(rule: dict[str, Any], named: dict[str, Any]) -> Iterator[Condition | None]:

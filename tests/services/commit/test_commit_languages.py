@@ -215,6 +215,15 @@ async def test_without_a_revision_it_is_the_default_branch(daemon: Daemon, any_f
     assert await bytes_of(daemon, repo, b"") == {"Ruby": 7}
 
 
+async def test_without_a_branch_there_is_no_default(daemon: Daemon, repo: Repo) -> None:
+    oid = repo.commit("x\n", {"a.rb": RUBY}, ref="refs/heads/main")
+    Path(repo.path, "HEAD").write_text(oid + "\n")
+
+    async with refused(StatusCode.INTERNAL, "exit status 128"):
+        await languages_of(daemon, repo, b"")
+    assert await bytes_of(daemon, repo, b"HEAD") == {"Ruby": 7}
+
+
 async def test_tags_trees_and_expressions_are_revisions(daemon: Daemon, any_format_repo: Repo) -> None:
     repo = any_format_repo
     first = repo.commit("x\n", {"a.rb": RUBY}, ref="refs/heads/main")
@@ -268,7 +277,7 @@ async def test_what_has_no_tree_fails(daemon: Daemon, any_format_repo: Repo) -> 
     missing = "e" * any_format_repo.format.hex_length
 
     for revision in (blob, missing):
-        async with refused(StatusCode.INTERNAL, "linguist language_id fetch: exit status 128"):
+        async with refused(StatusCode.INTERNAL, "exit status 128"):
             await languages_of(daemon, any_format_repo, revision)
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,13 @@ import yaml
 _NOT_REGULAR = re.compile(r"\(\?(?:=|!|<=|<!|>)|\\[1-9]|\\g<")
 """What RE2 can't do: such patterns match nothing where they stand alone, and are left out beside others."""
 
+_NAMES = {"Robots Exclusion Rules": "robots.txt", "Salt": "SaltStack", "Vim script": "Vim Script"}
+"""What Gitaly 18.9 calls languages that Linguist has renamed since."""
+
+_INDENTATION = re.compile(r"(?<!\[)\^\\s\*")
+"""Any blank behind the beginning of a line. What follows newlines there follows a line's beginning by itself;
+going on over them takes a time that grows with the square of their number."""
+
 Condition = list[Any]
 
 
@@ -29,7 +37,10 @@ def main() -> None:
     """Writes languages.json, heuristics.json and paths.json."""
     source, output = Path(sys.argv[1]), Path(sys.argv[2])
     languages = _read(source / "languages.yml")
-    _write(output / "languages.json", {name: _language(facts) for name, facts in sorted(languages.items())})
+    _write(
+        output / "languages.json",
+        {_NAMES.get(name, name): _language(facts) for name, facts in sorted(languages.items())},
+    )
     _write(output / "heuristics.json", _heuristics(_read(source / "heuristics.yml")))
     paths = {name: _read(source / f"{name}.yml") for name in ("documentation", "vendor")}
     _write(output / "paths.json", paths)
@@ -65,25 +76,22 @@ def _heuristics(source: dict[str, Any]) -> dict[str, list[Any]]:
 
 
 def _rule(rule: dict[str, Any], named: dict[str, Any]) -> list[Any] | None:
+    """Languages and conditions; None for a rule that never holds, since RE2 has no such pattern."""
     wanted = rule["language"]
     languages = wanted if isinstance(wanted, list) else [wanted]
-    if "and" in rule:
-        found = [_condition(each, named) for each in rule["and"]]
-        return [languages, [condition for condition in found if condition is not None]]
-    if rule.keys() == {"language"}:
-        return [languages, []]
-    condition = _condition(rule, named)
-    return None if condition is None else [languages, [condition]]
+    found = [condition for each in [rule, *rule.get("and", ())] for condition in _conditions(each, named)]
+    possible = [condition for condition in found if condition is not None]
+    return None if found and not possible else [[_NAMES.get(name, name) for name in languages], possible]
 
 
-def _condition(rule: dict[str, Any], named: dict[str, Any]) -> Condition | None:
-    """Whether a match is wanted, and the patterns of which one has to match; None if RE2 has no such."""
-    wanted = "negative_pattern" not in rule
-    pattern = rule.get("pattern") or rule.get("negative_pattern") or named[rule.get("named_pattern")]
-    patterns = pattern if isinstance(pattern, list) else [pattern]
-    if any(_NOT_REGULAR.search(each) for each in patterns):
-        return None
-    return [wanted, [_for_python(each) for each in patterns]]
+def _conditions(rule: dict[str, Any], named: dict[str, Any]) -> Iterator[Condition | None]:
+    """Whether a match is wanted, and the patterns of which one has to match; None for what RE2 can't do."""
+    for key in ("pattern", "named_pattern", "negative_pattern"):
+        if key in rule:
+            pattern = named[rule[key]] if key == "named_pattern" else rule[key]
+            patterns = pattern if isinstance(pattern, list) else [pattern]
+            regular = not any(_NOT_REGULAR.search(each) for each in patterns)
+            yield [key != "negative_pattern", [_for_python(each) for each in patterns]] if regular else None
 
 
 def _for_python(pattern: str) -> str:
@@ -97,6 +105,7 @@ def _for_python(pattern: str) -> str:
         flags = re.match(r"(?:\(\?([a-z]+)\))?", translated)
         letters = (flags[1] or "") if flags else ""
         translated = f"(?{''.join(sorted({'m', *letters}))}){translated[len(letters) and len(letters) + 3 :]}"
+    translated = translated if pattern.startswith("(?-m)") else _INDENTATION.sub(r"^[^\\S\\n]*", translated)
     re.compile(translated.encode())
     return translated
 

@@ -5,15 +5,17 @@ Usage: make-license-data.py LIST OUTPUT [ID=FILE...]
 
 LIST is a JSON object of licenses by their SPDX identifier, each with `name`, `url` (references, one a line)
 and `licenseText`: spdx-full.json of the npm package spdx-license-list (CC0), whose 6.6.0 is close to SPDX's
-list 3.17. ID=FILE adds another text: SPDX has LGPL-3.0 with the whole of GPL-3.0 in it only, while it is
-mostly found without, as in Debian's /usr/share/common-licenses/LGPL-3. ID stands for its variants (`+`,
--only), too. No text is kept, only how often which words stand in it, and words only as hashes.
+list 3.17. ID=FILE adds another text that a license is found with, as choosealicense.com has it (in Debian's
+ruby-licensee), in a file with or without a heading between lines of dashes: SPDX's CECILL-2.1 is in French,
+its LGPL-3.0 contains the whole of GPL-3.0, its PostgreSQL names an owner. ID stands for its variants as well.
+No text is kept, only how often which words stand in it, and words only as hashes.
 """
 
 from __future__ import annotations
 
 import json
 import lzma
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -23,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from gitaly_py.detection.rules.licenses import word_hash
 from gitaly_py.detection.rules.wording import words
 
+_HEADING = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 _MORE_URLS = {"MIT": [".mit-license.org"]}
 _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME}]
 
@@ -32,7 +35,7 @@ def main() -> None:
     source: dict[str, Any] = json.loads(Path(sys.argv[1]).read_text("utf-8"))
     bags = {name: [Counter(words(facts["licenseText"]))] for name, facts in sorted(source.items())}
     for name, file in (argument.split("=", 1) for argument in sys.argv[3:]):
-        bag = Counter(words(Path(file).read_text("utf-8")))
+        bag = Counter(words(_HEADING.sub("", Path(file).read_text("utf-8"))))
         for variant in (name, name + "+", name + "-only", name + "-or-later"):
             if variant in bags:
                 bags[variant].append(bag)

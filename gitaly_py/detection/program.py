@@ -9,19 +9,22 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import BinaryIO
 
 from gitaly_py.detection import frames
-from gitaly_py.detection.rules import licenses, tables
+from gitaly_py.detection.rules import tables
 from gitaly_py.detection.rules.attributes import Attributes
 from gitaly_py.detection.rules.counting import ContentNeeded, color_of, counted_language
-from gitaly_py.detection.rules.markup import plain_text
 from gitaly_py.detection.verdicts import CONTENT_NEEDED, unpacked
 
-_PATIENCE = 2.0
-"""Seconds for one file; one that takes longer does not count."""
+_PATIENCE = 1.0
+"""Seconds that the content of one file may take; half as many after each that takes longer."""
+
+_LEAST_PATIENCE = 0.05
+
+_LICENSE_PATIENCE = 20.0
+"""The same for a file that may hold a license; there are few of them."""
 
 
 class _TooSlow(Exception):
@@ -30,7 +33,6 @@ class _TooSlow(Exception):
 
 def main() -> None:
     """Serves until the end of standard input."""
-    signal.signal(signal.SIGALRM, _give_up)
     serve(sys.stdin.buffer, sys.stdout.buffer)
 
 
@@ -56,12 +58,12 @@ def _samples(arguments: Sequence[bytes]) -> list[bytes]:
 
 def _verdict(path: bytes, attributes: Attributes, sample: bytes | None = None) -> bytes:
     try:
-        with _patience():
+        with _patience:
             language = counted_language(path, attributes, sample)
     except ContentNeeded:
         return CONTENT_NEEDED
     except _TooSlow:
-        return b""
+        language = counted_language(path, attributes, b"")
     return b"" if language is None else language.encode("utf-8", "surrogateescape")
 
 
@@ -75,27 +77,41 @@ def _languages(arguments: Sequence[bytes]) -> list[bytes]:
 
 def _license(arguments: Sequence[bytes]) -> list[bytes]:
     """The matches of a file, in JSON: identifier, name, reference and confidence. Takes name and content."""
+    from gitaly_py.detection.rules import licenses, markup  # noqa: PLC0415 - no use for languages
+
     name, content = (argument.decode("utf-8", "replace") for argument in arguments)
     known = licenses.licenses()
-    found = licenses.matches(plain_text(name, content), content)
+    try:
+        with _license_patience:
+            found = licenses.matches(markup.plain_text(name, content), content)
+    except _TooSlow:
+        found = {}
     return [
         json.dumps([each, known[each].name, next(iter(known[each].urls), ""), confidence]).encode()
         for each, confidence in found.items()
     ]
 
 
-@contextmanager
-def _patience() -> Iterator[None]:
-    signal.setitimer(signal.ITIMER_REAL, _PATIENCE)
-    try:
-        yield
-    finally:
+class _Patience:
+    """Ends what takes too long within a block, which raises _TooSlow then."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def __enter__(self) -> None:
+        signal.signal(signal.SIGALRM, self._give_up)
+        signal.setitimer(signal.ITIMER_REAL, self._seconds)
+
+    def __exit__(self, *_: object) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
+    def _give_up(self, *_: object) -> None:
+        self._seconds = max(self._seconds / 2, _LEAST_PATIENCE)
+        raise _TooSlow
 
-def _give_up(*_: object) -> None:
-    raise _TooSlow
 
+_patience = _Patience(_PATIENCE)
+_license_patience = _Patience(_LICENSE_PATIENCE)
 
 _ANSWERS: Mapping[bytes, Callable[[Sequence[bytes]], list[bytes]]] = {
     b"paths": _paths,

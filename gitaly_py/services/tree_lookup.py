@@ -30,9 +30,9 @@ class TreeLookup:
         return (await self._directory(revision, directory)).entry(name)
 
     async def entries(self, revision: bytes, path: bytes) -> list[TreeEntry]:
-        """The entries of the directory at `path`, empty for the root; none if there is no such directory."""
+        """The entries of the directory at `path` (empty for the root), in order; none where it is missing."""
         directory = await self._directory(revision, path)
-        return list(directory.parse().values())
+        return list(reversed(directory.parse().values()))
 
     async def _directory(self, revision: bytes, path: bytes) -> _Directory:
         known = self._directories.get((revision, path))

@@ -13,8 +13,17 @@ from gitaly_py.detection.errors import DetectorEnded
 from gitaly_py.git.child import Process
 from gitaly_py.git.process import PIPE, Git
 
-_ROOT = str(Path(gitaly_py.__file__).parent.parent)
-_PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from gitaly_py.detection.program import main; main()"
+_PACKAGE = str(Path(gitaly_py.__file__).parent)
+
+_PROGRAM = """
+import sys
+from types import ModuleType
+package = sys.modules["gitaly_py"] = ModuleType("gitaly_py")
+package.__path__ = sys.argv[1:]
+from gitaly_py.detection.program import main
+main()
+"""
+"""Starts without what the package itself and Python's site packages would load first."""
 
 
 class Child:
@@ -42,6 +51,6 @@ class Child:
 @asynccontextmanager
 async def detecting(git: Git) -> AsyncIterator[Child]:
     """A child process for the time of the block. Raises SpawnFailed."""
-    argv = [sys.executable, "-I", "-c", _PROGRAM, _ROOT]
+    argv = [sys.executable, "-IS", "-c", _PROGRAM, _PACKAGE]
     async with git.start_program(argv, cwd="/", stdin=PIPE) as process:
         yield Child(process)

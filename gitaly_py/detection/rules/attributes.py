@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Attributes:
+class Attributes(NamedTuple):
     """A file's attributes `linguist-*`: set or unset, None for everything else.
 
     language: the value of `linguist-language`, None if it is not specified.

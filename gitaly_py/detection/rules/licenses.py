@@ -6,12 +6,12 @@ import json
 import lzma
 import math
 import zlib
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 from gitaly_py.detection.rules import tables
 from gitaly_py.detection.rules.wording import parts, words
@@ -29,8 +29,7 @@ stands below other text, such as Linux' COPYING, for that (repository.md)."""
 _LEGALCODE = "/legalcode"
 
 
-@dataclass(frozen=True)
-class License:
+class License(NamedTuple):
     """A license of the SPDX list. urls: its references, the first being the one that is shown."""
 
     id: str
@@ -38,8 +37,7 @@ class License:
     urls: Sequence[str]
 
 
-@dataclass(frozen=True)
-class _Text:
+class _Text(NamedTuple):
     """How often which words stand in a text. length: words in all; weight: of them together."""
 
     counts: Mapping[int, int]
@@ -48,8 +46,9 @@ class _Text:
     licenses: Sequence[str]
 
 
-@dataclass(frozen=True)
-class _Corpus:
+class _Corpus(NamedTuple):
+    """What texts are compared with. texts: by rising weight. rarity: the weight of each word."""
+
     licenses: Mapping[str, License]
     texts: Sequence[_Text]
     rarity: Mapping[int, float]
@@ -87,15 +86,19 @@ def _compared(piece: str) -> Iterator[tuple[str, float]]:
     counts = Counter(map(word_hash, words(piece)))
     length = counts.total()
     weight = sum(corpus.rarity.get(word, 0.0) * count for word, count in counts.items())
-    for text in corpus.texts:
-        # Texts of very different weight are not alike whatever they say.
-        if min(weight, text.weight) < _COMPARABLE * max(weight, text.weight):
-            continue
+    # Texts of very different weight are not alike whatever they say.
+    first = bisect_left(corpus.texts, weight * _COMPARABLE, key=_weight)
+    last = bisect_right(corpus.texts, weight / _COMPARABLE, key=_weight)
+    for text in corpus.texts[first:last]:
         common, shared = _common(counts, text, corpus)
         confidence = 1 - (length + text.length - 2 * common) / text.length
         if confidence >= ENOUGH or shared >= ENOUGH * (weight + text.weight - shared):
             for name in text.licenses:
                 yield name, max(0.0, confidence)
+
+
+def _weight(text: _Text) -> float:
+    return text.weight
 
 
 def _common(counts: Mapping[int, int], text: _Text, corpus: _Corpus) -> tuple[int, float]:
@@ -138,7 +141,7 @@ def _corpus() -> _Corpus:
         )
         for number, bag in enumerate(bags)
     ]
-    return _Corpus(_licenses(table["licenses"]), texts, rarity)
+    return _Corpus(_licenses(table["licenses"]), sorted(texts, key=_weight), rarity)
 
 
 def _bag(vocabulary: Sequence[int], steps: Sequence[int], counts: Sequence[int]) -> dict[int, int]:

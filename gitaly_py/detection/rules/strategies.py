@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from gitaly_py.detection.rules import heuristics, modelines, shebangs, tables
+from gitaly_py.detection.rules import classifier, heuristics, modelines, shebangs, tables
 
 _BINARY_SAMPLE = 8000
 """Bytes in which a NUL makes a file binary."""
@@ -37,7 +37,7 @@ def language_of(path: bytes, sample: bytes) -> str | None:
         if len(found) == 1:
             return found[0]
         candidates = found or candidates
-    return candidates[0] if candidates else None
+    return classifier.most_likely(candidates, sample) if candidates else None
 
 
 def _by_modeline(file: _Known) -> Sequence[str]:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 _DATA = Path(__file__).parent.parent / "data"
 
 
-@dataclass(frozen=True)
-class Language:
+class Language(NamedTuple):
     """A language of GitHub Linguist's list.
 
     type: programming, markup, data or prose. color: `#rrggbb`, or empty. group: the language that it is a
@@ -28,8 +26,7 @@ class Language:
     group: str
 
 
-@dataclass(frozen=True)
-class Names:
+class Names(NamedTuple):
     """Languages by what they are known by; each entry in alphabetical order."""
 
     aliases: Mapping[str, str]

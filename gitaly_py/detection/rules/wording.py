@@ -6,6 +6,9 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+_LONGEST_NOTICE = 1000
+"""Characters of the longest line that can be a notice of copyright."""
+
 _COPYRIGHT_SIGN = re.compile(r"(?:copyright\s*)?(?:\(c\)|©)|copyright")
 _COPYRIGHT_LINE = re.compile(
     r"\W*(?:portions )?(?:copyright\W+)+"
@@ -90,5 +93,9 @@ def parts(text: str) -> list[str]:
 
 def _kept_lines(text: str) -> Iterator[str]:
     for line in text.splitlines():
-        if not _COPYRIGHT_LINE.fullmatch(line) and not _RIGHTS_LINE.fullmatch(line):
+        # Notices are short, and the patterns slow on very long lines.
+        notice = len(line) <= _LONGEST_NOTICE and (
+            _COPYRIGHT_LINE.fullmatch(line) or _RIGHTS_LINE.fullmatch(line)
+        )
+        if not notice:
             yield _NUMBERING.sub("", line, count=1)

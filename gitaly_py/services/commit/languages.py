@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
+from gitaly_py.detection.errors import UnknownLanguage
 from gitaly_py.detection.interface import LanguageBytes
 from gitaly_py.git.commands import Command
 from gitaly_py.git.errors import describe_status
@@ -27,8 +28,10 @@ async def commit_languages(call: Call, request: CommitLanguagesRequest) -> Commi
     reader = call.repository.reader()
     name = request.revision or await default_branch(reader) or b""
     commit = await _named_once(reader, name) or await _resolved(call, name)
-    with during("linguist language_id fetch"):
+    try:
         languages = await call.app.languages.of(call.repository, commit)
+    except UnknownLanguage as error:
+        raise Internal(f"linguist language_id fetch: {error}") from error
     return CommitLanguagesResponse(languages=_messages(languages))
 
 

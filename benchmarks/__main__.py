@@ -1,7 +1,8 @@
 """`python -m benchmarks [--quick] [NAME …]`: runs the benchmarks and prints a line a figure.
 
 Each module of this package that has a function `run(quick: bool) -> list[Row]` (a coroutine) is one. Named
-first, one with a function `main` gets the rest of the command line: it has options of its own.
+first, one with a function `main` gets the rest of the command line: it has options of its own. Those that have
+DETAILED set look closely at what others measure too; a quick run of everything leaves them out.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ def main(arguments: list[str]) -> int:
     for info in pkgutil.iter_modules(benchmarks.__path__):
         module = importlib.import_module(f"benchmarks.{info.name}")
         if not hasattr(module, "run") or (names and info.name not in names):
+            continue
+        if quick and not names and getattr(module, "DETAILED", False):
             continue
         for row in asyncio.run(module.run(quick)):
             print(row, flush=True)

@@ -21,6 +21,8 @@ PATHS = 10_000
 COMMITS = 1000
 LIMIT = 1.5
 
+DETAILED = True
+
 
 async def run(quick: bool) -> list[Row]:
     rounds = 5 if quick else 15

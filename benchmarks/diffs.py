@@ -22,6 +22,8 @@ Texts = list[tuple[bytes, bytes]]
 RENAMES = "--find-renames=30%"
 PATCHES = ("--raw", "--patch", "--full-index", RENAMES)
 
+DETAILED = True
+
 
 async def run(quick: bool) -> list[Row]:
     rounds = 5 if quick else 15

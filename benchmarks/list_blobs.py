@@ -22,6 +22,8 @@ FILTERS = "--objects --in-commit-order --filter=object:type=blob --filter-provid
 
 Work = Callable[[], Awaitable[object]]
 
+DETAILED = True
+
 
 async def run(quick: bool) -> list[Row]:
     rounds = 3 if quick else 11

@@ -1,7 +1,7 @@
 """`python -m benchmarks [--quick] [NAME …]`: runs the benchmarks and prints a line a figure.
 
 Each module of this package that has a function `run(quick: bool) -> list[Row]` (a coroutine) is one. Named
-first, one with a function `main` gets the rest of the command line: it has options of its own. Those that have
+first, one with a function `main` gets the rest of the command line: it has options of its own. Those with
 DETAILED set look closely at what others measure too; a quick run of everything leaves them out.
 """
 

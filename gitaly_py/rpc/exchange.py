@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from gitaly_py.rpc.status import Status
@@ -56,17 +57,21 @@ class Metadata:
 
     def keys_with(self, prefix: str, value: str) -> list[str]:
         """The keys that begin with `prefix` and have `value` as their first value."""
-        return [
-            key
-            for key, found in self._values.items()
-            if key.startswith(prefix) and (found == value or self.first(key) == value)
-        ]
+        found = self._values
+        keys = _beginning(prefix, tuple(found))
+        return [key for key in keys if found[key] == value or self.first(key) == value]
 
     def __len__(self) -> int:
         return len(self._values)
 
     def __contains__(self, key: str) -> bool:
         return key in self._values
+
+
+@lru_cache(maxsize=256)
+def _beginning(prefix: str, keys: tuple[str, ...]) -> list[str]:
+    """Those of the keys; a client sends the same ones with each of its calls."""
+    return [key for key in keys if key.startswith(prefix)]
 
 
 def _several(value: Value) -> tuple[str | bytes, ...]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import pygit2
 from pygit2.enums import ConfigLevel, ObjectType
 
 from gitaly_py.git.reading.interface import GitObject, ObjectInfo
-from gitaly_py.git.reading.kept import KEPT
+from gitaly_py.git.reading.kept import KEPT, PATHS
 from gitaly_py.git.reading.looseobjects import EAGER, DamagedObject, LooseObjects
 from gitaly_py.git.reading.stores import ObjectStores
 from gitaly_py.git.repository import GitRepository
@@ -99,6 +99,16 @@ class ObjectDatabase:
         if oid == SHA1.empty_tree:
             return GitObject(oid, "tree", b"")
         return self._at_hand(oid) or self._retried(oid, LooseObjects.read, ObjectDatabase._packed)
+
+    def kept_path(self, tree: str, path: bytes) -> str | None:
+        """What `keep_path` was told, as long as the packs are the same."""
+        known = PATHS.get(self._owner, tree, path)
+        return None if known is None or (self._doubtful and self.refresh()) else known
+
+    def keep_path(self, tree: str, path: bytes, oid: str, trees: Sequence[str]) -> None:
+        """What is at a path below a tree. trees: on the way; all of them must be small and in packs."""
+        if all(KEPT.get(self._owner, each) is not None for each in trees):
+            PATHS.keep(self._owner, tree, path, oid)
 
     def _at_hand(self, oid: str) -> GitObject | None:
         """A small object that was found in a pack before; it is there as long as the packs are."""

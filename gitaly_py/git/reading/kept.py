@@ -11,6 +11,8 @@ KEPT_SIZE: Final = 8192
 """Bytes of the largest object that is kept: most commits, trees and tags are smaller."""
 
 _MAX_BYTES: Final = 16 << 20
+_LONGEST_PATH: Final = 256
+
 _OVERHEAD: Final = 400
 """Bytes of an entry beside its content, roughly."""
 
@@ -47,4 +49,32 @@ class KeptObjects:
 
 
 KEPT: Final = KeptObjects(_MAX_BYTES)
+"""Those of this process."""
+
+
+class KeptPaths:
+    """What is at paths below trees, by owner; what was not asked for longest goes first."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._oids: OrderedDict[tuple[Owner, str, bytes], str] = OrderedDict()
+
+    def get(self, owner: Owner, tree: str, path: bytes) -> str | None:
+        """The id that was found there."""
+        key = owner, tree, path
+        found = self._oids.get(key)
+        if found is not None:
+            self._oids.move_to_end(key)
+        return found
+
+    def keep(self, owner: Owner, tree: str, path: bytes, oid: str) -> None:
+        """Remembers it."""
+        if len(path) > _LONGEST_PATH:
+            return
+        self._oids[owner, tree, path] = oid
+        if len(self._oids) > self._most:
+            self._oids.popitem(last=False)
+
+
+PATHS: Final = KeptPaths(4096)
 """Those of this process."""

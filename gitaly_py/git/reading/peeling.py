@@ -75,15 +75,24 @@ class Resolver:
 
     def _at_path(self, oid: str, path: bytes) -> str | None:
         """The entry at `path` below a tree-ish; one slash may follow the path of a folder."""
-        tree = self._peeled(oid, "tree")
-        if tree is None or not path:
-            return tree
+        root = self._peeled(oid, "tree")
+        if root is None or not path:
+            return root
+        database = self._database.database
+        known = database.kept_path(root, path)
+        if known is not None:
+            return known
         *folders, last = path.split(b"/")
+        trees = [root]
         for name in folders:
-            tree = self._entry(tree, name, folder=True)
+            tree = self._entry(trees[-1], name, folder=True)
             if tree is None:
                 return None
-        return self._entry(tree, last, folder=False) if last else tree
+            trees.append(tree)
+        found = self._entry(trees[-1], last, folder=False) if last else trees[-1]
+        if found is not None:
+            database.keep_path(root, path, found, trees)
+        return found
 
     def _entry(self, tree: str, name: bytes, *, folder: bool) -> str | None:
         found = self._database.read(tree)

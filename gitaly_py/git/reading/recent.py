@@ -19,6 +19,11 @@ class RecentObjects:
         self._database = database
         self._last: GitObject | None = None
 
+    @property
+    def database(self) -> ObjectDatabase:
+        """What is behind it."""
+        return self._database
+
     def look(self, oid: str) -> GitObject | ObjectInfo | None:
         """See ObjectDatabase.look."""
         last = self._last

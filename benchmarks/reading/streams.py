@@ -22,7 +22,7 @@ _PIECE = 1 << 16
 
 
 class Pair(NamedTuple):
-    """A call, and what git does for the same. stdin: of the last command of git, which is a pipeline."""
+    """A call, and the pipeline of git commands that does the same."""
 
     question: Question
     commands: list[list[str]]
@@ -45,7 +45,7 @@ def pairs(stage: Stage) -> dict[str, Pair]:
     listed = min(10_000, shape.commits)
     commit_format = "--format=%H%n%T%n%P%n%an%n%ae%n%at%n%cn%n%ce%n%ct%n%B"
     ref_format = "--format=%(objectname) %(refname)"
-    tag_format = "--format=%(objectname) %(*objectname) %(refname) %(tagger) %(contents)"
+    tag_format = "--format=%(objectname) %(refname) %(tagger) %(contents) %(*tree) %(*author) %(*contents)"
     entries = f"{shape.files:,}"
     return {
         f"ListCommits: {listed:,}": Pair(
@@ -95,9 +95,12 @@ def pairs(stage: Stage) -> dict[str, Pair]:
             ask("CommitService/RawBlame", revision=b"main", path=b"blamed.txt"),
             [["blame", "-p", "main", "--", "blamed.txt"]],
         ),
-        f"ListBlobs: {entries} and more": Pair(
-            ask("BlobService/ListBlobs", revisions=["main"], limit=_listed_blobs(stage)),
-            [["rev-list", "--objects", "--filter=object:type=blob", f"--max-count={shape.commits}", "main"]],
+        f"ListBlobs: {entries}": Pair(
+            ask("BlobService/ListBlobs", revisions=["main^{tree}"]),
+            [
+                ["rev-list", "--objects", "--no-object-names", "--filter=object:type=blob", "main^{tree}"],
+                ["cat-file", "--batch-check", "--buffer"],
+            ],
         ),
     }
 
@@ -115,10 +118,6 @@ def drained(socket: str, question: Question) -> float:
         elapsed = time.perf_counter() - since
         connection.verify(1)
     return elapsed
-
-
-def _listed_blobs(stage: Stage) -> int:
-    return stage.shape.files
 
 
 def _tree_pair(stage: Stage) -> dict[str, dict[str, str]]:

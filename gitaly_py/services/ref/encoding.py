@@ -1,4 +1,4 @@
-"""Encodes listed references without a message object for each.
+"""Encodes listed references and branches without a message object for each.
 
 A listing of 100,000 references would spend most of its time in making such objects.
 """
@@ -7,13 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gitaly_py.git.reading.interface import GitObject
+from gitaly_py.git.wire.mailmap import Mailmap
 from gitaly_py.pb.ref_pb2 import ListRefsResponse
+from gitaly_py.pb.shared_pb2 import Branch
 from gitaly_py.rpc.packer import field_prefixes
+from gitaly_py.services.commit.encoding import CommitEncoder
 
 _reference_prefix = field_prefixes(ListRefsResponse.REFERENCES_FIELD_NUMBER)
 _name_prefix = field_prefixes(ListRefsResponse.Reference.NAME_FIELD_NUMBER)
 _target_prefix = field_prefixes(ListRefsResponse.Reference.TARGET_FIELD_NUMBER)
 _peeled_prefix = field_prefixes(ListRefsResponse.Reference.PEELED_TARGET_FIELD_NUMBER)
+
+_branch_name = field_prefixes(Branch.NAME_FIELD_NUMBER)
+_branch_commit = field_prefixes(Branch.TARGET_COMMIT_FIELD_NUMBER)
 
 
 class _Openings(dict[int, bytes]):
@@ -51,3 +58,16 @@ class ReferenceEncoder:
                 parts += (self._tag_openings[len(name)], name, self._target, oid.encode())
                 parts += (self._peeled, final.encode())
         return b"".join(parts)
+
+
+class BranchEncoder:
+    """Makes encoded Branches, and those of FindAllBranchesResponse, whose fields are the same."""
+
+    def __init__(self, mailmap: Mailmap) -> None:
+        """mailmap: gives the identities in the commits."""
+        self._commits = CommitEncoder(mailmap)
+
+    def encode(self, name: bytes, commit: GitObject) -> bytes:
+        """The branch of that name on a raw commit."""
+        target = self._commits.encode(commit)
+        return b"".join((_branch_name(len(name)), name, _branch_commit(len(target)), target))

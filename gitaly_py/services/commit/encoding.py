@@ -61,10 +61,10 @@ class CommitEncoder:
             return git_commit(commit, self._mailmap).SerializeToString()
         tree, parents, author, authored, author_zone, committer, committed, zone, signature = usual.groups()
         oid = commit.oid.encode()
-        by = self._signed(author, authored, author_zone)
+        by = self.signed(author, authored, author_zone)
         parts = [_id(len(oid)), oid, *_message(commit.data[usual.end() :]), _author(len(by)), by]
         if author != committer or authored != committed or author_zone != zone:
-            by = self._signed(committer, committed, zone)
+            by = self.signed(committer, committed, zone)
         parts += (_committer(len(by)), by)
         for parent in parents.split(b"\n")[:-1]:
             parts += (_parent(len(parent) - _PARENT), parent[_PARENT:])
@@ -73,8 +73,8 @@ class CommitEncoder:
         parts += (_tree(len(tree)), tree)
         return b"".join(parts)
 
-    def _signed(self, who: bytes, seconds: bytes, timezone: bytes) -> bytes:
-        """The fields of a CommitAuthor. who: name and address as stored, without the closing bracket."""
+    def signed(self, who: bytes, seconds: bytes, timezone: bytes) -> bytes:
+        """An encoded CommitAuthor. who: name and address as stored, without the closing bracket."""
         known = self._idents.get(who)
         if known is None:
             if len(self._idents) >= _KNOWN_IDENTS:

@@ -36,9 +36,7 @@ async def with_objects(
                 yield [(items.popleft(), found) for found in objects[start : start + most]]
 
 
-async def _noted(
-    source: AsyncIterator[Asked[ItemT]], items: deque[ItemT]
-) -> AsyncGenerator[Sequence[bytes]]:
+async def _noted(source: AsyncIterator[Asked[ItemT]], items: deque[ItemT]) -> AsyncGenerator[Sequence[bytes]]:
     async for batch, revisions in source:
         items.extend(batch)
         yield revisions

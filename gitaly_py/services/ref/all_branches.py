@@ -31,9 +31,7 @@ _COMMAND_LINE = 64 << 10
 
 
 @service.rpc()
-async def find_all_branches(
-    call: Call, request: FindAllBranchesRequest
-) -> AsyncIterator[list[bytes]]:
+async def find_all_branches(call: Call, request: FindAllBranchesRequest) -> AsyncIterator[list[bytes]]:
     """The local and remote branches, or those merged into the default branch (ref-blob.md 5.3)."""
     reader = call.repository.reader()
     if request.merged_only:
@@ -76,7 +74,10 @@ async def _asked(source: AsyncGenerator[References]) -> AsyncGenerator[Asked[tup
     async with aclosing(source) as batches:
         async for batch in batches:
             peeled = zip(batch.oids, batch.peeled, strict=True)
-            yield [*batch], [oid.encode() if final == oid else oid.encode() + _COMMIT for oid, final in peeled]
+            yield (
+                [*batch],
+                [oid.encode() if final == oid else oid.encode() + _COMMIT for oid, final in peeled],
+            )
 
 
 def _commit(oid: str, target: GitObject | None) -> GitObject:

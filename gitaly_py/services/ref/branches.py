@@ -30,7 +30,7 @@ _ORDERS = {
     FindLocalBranchesRequest.UPDATED_DESC: Order(Key.COMMITTER_DATE, descending=True),
 }
 
-_PORTION = 256
+_PORTION = 1024
 """Branches whose commits are asked for at a time."""
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from gitaly_py.git.reading.interface import GitObject
 from gitaly_py.git.wire.commits import MAX_BODY
 from gitaly_py.git.wire.mailmap import Mailmap
+from gitaly_py.git.wire.signatures import SignatureType
 from gitaly_py.git.wire.tags import signature_of, target_of
 from gitaly_py.pb.ref_pb2 import ListRefsResponse
 from gitaly_py.pb.shared_pb2 import Branch, Tag
@@ -35,7 +36,7 @@ _TAG_MESSAGE_SIZE = varint(Tag.MESSAGE_SIZE_FIELD_NUMBER << 3)
 _TAG_SIGNATURE = varint(Tag.SIGNATURE_TYPE_FIELD_NUMBER << 3)
 
 _USUAL_TAG = re.compile(
-    rb"object ([0-9a-f]+)\ntype ([a-z]+)\ntag [^\n]*\n"
+    rb"object ([0-9a-f]+)\ntype ([a-z]+)\ntag .*\n"
     rb"tagger ([^<\n]*<[^>\n]*)> ([0-9]{1,15}) ([+-][0-9]+)\n\n"
 )
 """A tag without rare headers, whose tagger has everything."""
@@ -107,18 +108,18 @@ class TagEncoder:
         """A tag with a tag object; id and type of what that points at, empty where it does not say so."""
         usual = _USUAL_TAG.match(tag.data)
         if usual is None:
-            final, kind = target_of(tag.data)
-            message = annotated_tag(name, tag, None, self._mailmap)
-            return message.SerializeToString(), final.encode(), kind.encode()
-        target, pointed_at, who, seconds, timezone = usual.groups()
+            return self._unusual(name, tag)
+        target, kind, who, seconds, timezone = usual.groups()
+        oid = tag.oid.encode()
+        head = (_tag_name(len(name)), name, _tag_id(len(oid)), oid)
+        message = _message(tag.data[usual.end() :])
         tagger = self._commits.signed(who, seconds, timezone)
-        parts = (
-            self.lightweight(name, tag.oid),
-            *_message(tag.data[usual.end() :]),
-            _tag_tagger(len(tagger)),
-            tagger,
-        )
-        return b"".join(parts), target, pointed_at
+        return b"".join((*head, *message, _tag_tagger(len(tagger)), tagger)), target, kind
+
+    def _unusual(self, name: bytes, tag: GitObject) -> tuple[bytes, bytes, bytes]:
+        target, kind = target_of(tag.data)
+        encoded = annotated_tag(name, tag, None, self._mailmap).SerializeToString()
+        return encoded, target.encode(), kind.encode()
 
     def with_commit(self, tag: bytes, commit: GitObject) -> bytes:
         """An encoded tag and the commit that it is or peels to."""
@@ -133,5 +134,5 @@ def _message(raw_message: bytes) -> tuple[bytes, ...]:
         return ()
     message = text[:MAX_BODY]
     fields = (_tag_message(len(message)), message, _TAG_MESSAGE_SIZE, varint(len(text)))
-    kind = SIGNATURE_TYPES[signature_of(raw_message)]
-    return (*fields, _TAG_SIGNATURE, varint(kind)) if kind else fields
+    kind = signature_of(raw_message)
+    return fields if kind is SignatureType.NONE else (*fields, _TAG_SIGNATURE, varint(SIGNATURE_TYPES[kind]))

@@ -176,7 +176,7 @@ async def _batches(
     many: Callable[[AsyncIterator[Sequence[bytes]]], AsyncGenerator[list[T | None]]],
     batches: AsyncIterator[Sequence[bytes]],
 ) -> AsyncGenerator[list[T | None]]:
-    """Answers from `few` as long as they are, then from `many`."""
+    """Answers from `few` as long as they are; from the batch on that makes them too many, from `many`."""
     left = _FEW
     async for batch in batches:
         if len(batch) > left:

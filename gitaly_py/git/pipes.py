@@ -175,6 +175,11 @@ class PipeReader(_Pipe):
 class PipeWriter(_Pipe):
     """The writing end of a pipe."""
 
+    @property
+    def capacity(self) -> int:
+        """Bytes that the pipe holds: few, where its user has too many pipes."""
+        return fcntl.fcntl(self._fd, fcntl.F_GETPIPE_SZ)
+
     async def write(self, data: bytes | bytearray | memoryview) -> None:
         """Writes all of `data`. Raises BrokenPipeError once the reader is gone or our end is closed."""
         rest = memoryview(data)

@@ -66,12 +66,19 @@ class EncodedMessage:
 
 def varint(value: int) -> bytes:
     """`value` in protobuf's base-128 encoding."""
+    return _SMALL[value] if 0 <= value < len(_SMALL) else _varint(value)
+
+
+def _varint(value: int) -> bytes:
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
         value >>= 7
     out.append(value)
     return bytes(out)
+
+
+_SMALL = [_varint(value) for value in range(2048)]
 
 
 def field_prefixes(number: int, sizes: int = 2048) -> Callable[[int], bytes]:
@@ -110,8 +117,9 @@ class Packer:
         elif isinstance(item, Message):
             await self._add(item.SerializeToString())
         elif isinstance(item, list):
-            for each in item:
-                await self._add(each.SerializeToString() if isinstance(each, Message) else each)
+            await self._add_each(
+                [each.SerializeToString() if isinstance(each, Message) else each for each in item]
+            )
         elif isinstance(item, Encoded):
             await self._put_encoded(item.data)
         elif isinstance(item, First | Last):
@@ -146,6 +154,18 @@ class Packer:
         if self._looked >= _ITEMS_A_LOOK:
             self._looked = 0
             await self._let_others_run()
+
+    async def _add_each(self, items: list[bytes]) -> None:
+        size = sum(map(len, items))
+        if self._prefix is None or self._size + size >= CHUNK_BYTES:
+            for encoded in items:
+                await self._add(encoded)
+            return
+        prefix = self._prefix
+        for encoded in items:
+            self._pending += (prefix(len(encoded)), encoded)
+        self._size += size
+        await self._let_others_run()
 
     async def _put_encoded(self, data: bytes) -> None:
         if self._size and self._size + len(data) >= CHUNK_BYTES:

@@ -181,6 +181,19 @@ async def test_no_item_is_lost_or_moved(bodies: list[bytes]) -> None:
     assert [commit.body for message in messages for commit in message.commits] == bodies
 
 
+@given(
+    st.lists(st.lists(st.sampled_from([0, 10, 3000, CHUNK_BYTES // 3, CHUNK_BYTES]), max_size=5), max_size=4)
+)
+@settings(max_examples=50)
+async def test_a_list_of_items_is_packed_as_the_items_are(sizes: list[list[int]]) -> None:
+    lists = [[GitCommit(body=b"x" * size).SerializeToString() for size in some] for some in sizes]
+
+    messages = await packed(commits(), lists)
+
+    singly = [[GitCommit(body=b"x" * size)] for some in sizes for size in some]
+    assert messages == await packed(commits(), singly)
+
+
 @given(st.integers(min_value=0, max_value=2**35))
 def test_varints_equal_protobufs_own(value: int) -> None:
     assert varint(value) == _VarintBytes(value)

@@ -22,15 +22,20 @@ from gitaly_py.git.wire import catfile
 from gitaly_py.git.wire.catfile import Absent
 from gitaly_py.telemetry import metrics
 
-WINDOW = 16 << 10
-"""Bytes of requests sent before their replies are read: they must fit the pipe, or both sides would wait."""
+_WINDOWS = 4
+"""Groups of requests that fit the pipe to git. What does not fit would have both sides wait for each other."""
 
-NOTHING = b"^"
+_NOTHING = b"^"
 """A revision that can be asked and is never there."""
 
 _NUL_OUTPUT = (2, 42)
 
 _LIKE_HEADER = re.compile(rb"[^ ]* (?:commit|tree|blob|tag) [0-9]+")
+
+_HEADERS = {end: re.compile(rb"([0-9a-f]+) (commit|tree|blob|tag) ([0-9]+)" + end) for end in (b"\n", b"\0")}
+"""What replies begin with that tell of an object, by the byte after each."""
+
+_TYPES = {kind.encode(): kind for kind in ("commit", "tree", "blob", "tag")}
 
 _LOOKUPS = {kind: metrics.catfile_lookups.labels(kind) for kind in ("info", "commit", "tree", "blob", "tag")}
 
@@ -41,16 +46,22 @@ _REQUESTS: dict[Callable[[bytes], bytes], str] = {
 
 
 class CatFile:
-    """A running process. Every request's reply must be taken, in the order of the requests."""
+    """A running process. Every request's reply must be taken, in the order of the requests.
+
+    room: bytes of requests that may be sent before their replies are taken. window: a part of them.
+    """
 
     def __init__(self, process: Process, end: bytes) -> None:
         """end: the byte after each reply."""
         self._process = process
         self._end = end
+        self._headers = _HEADERS[end]
         self._effort = Effort()
         self._outstanding = 0
         self._buffer = b""
         self._at = 0
+        self.room = process.stdin.capacity if process.stdin is not None else 0
+        self.window = self.room // _WINDOWS
 
     @property
     def clean(self) -> bool:
@@ -65,13 +76,20 @@ class CatFile:
             return True
         return not _LIKE_HEADER.fullmatch(revision.partition(b"\n")[0])
 
+    def askable(self, revisions: list[bytes]) -> list[bytes]:
+        """The revisions, with something that is never there in place of what can't be asked."""
+        joined = b"/".join(revisions)
+        if b":" not in joined and b" " not in joined and b"" not in revisions:
+            return revisions
+        return [each if self.can_ask(each) else _NOTHING for each in revisions]
+
     def expect_much(self) -> None:
         """Lets git read ahead of who takes the replies."""
         if self._process.stdout is not None:
             self._process.stdout.widen()
 
     async def send(self, request: Callable[[bytes], bytes], revisions: Sequence[bytes]) -> None:
-        """Asks for info or contents of revisions that can be asked; WINDOW bytes at most."""
+        """Asks for info or contents of revisions that can be asked, within `room`."""
         self._outstanding += len(revisions)
         self._effort.counts[_REQUESTS[request]] += len(revisions)
         stdin = self._process.stdin
@@ -132,32 +150,31 @@ class CatFile:
     def _ready_infos(self, most: int) -> list[ObjectInfo]:
         """The next replies, taken, as far as they have arrived and tell of objects."""
         found: list[ObjectInfo] = []
-        while len(found) < most and (header := self._ready_header(self._at)) is not None:
-            oid, kind, size, self._at = header
-            found.append(ObjectInfo(oid, kind, size))
+        buffer, at, match = self._buffer, self._at, self._headers.match
+        while len(found) < most and (header := match(buffer, at)) is not None:
+            oid, kind, size = header.groups()
+            at = header.end()
+            found.append(ObjectInfo(oid.decode("ascii"), _TYPES[kind], int(size)))
+        self._at = at
         self._outstanding -= len(found)
         return found
 
     def _ready_objects(self, most: int) -> list[GitObject]:
         """The same for replies with content, all of which must have arrived."""
         found: list[GitObject] = []
-        while len(found) < most and (header := self._ready_header(self._at)) is not None:
-            oid, kind, size, start = header
-            stop = start + size
-            if stop >= len(self._buffer):
+        buffer, at, match = self._buffer, self._at, self._headers.match
+        arrived = len(buffer)
+        while len(found) < most and (header := match(buffer, at)) is not None:
+            oid, kind, size = header.groups()
+            start = header.end()
+            stop = start + int(size)
+            if stop >= arrived:
                 break
-            self._at = stop + 1
-            found.append(GitObject(oid, kind, self._buffer[start:stop]))
+            at = stop + 1
+            found.append(GitObject(oid.decode("ascii"), _TYPES[kind], buffer[start:stop]))
+        self._at = at
         self._outstanding -= len(found)
         return found
-
-    def _ready_header(self, at: int) -> tuple[str, str, int, int] | None:
-        """Id, type and size of the object whose reply begins there, and where the header ends."""
-        end = self._buffer.find(self._end, at)
-        fields = self._buffer[at:end].split(b" ") if end >= 0 else ()
-        if len(fields) != 3 or not fields[2].isdigit():
-            return None
-        return fields[0].decode("ascii"), fields[1].decode("ascii"), int(fields[2]), end + 1
 
     def report(self) -> None:
         """Adds what was done since the last report to the fields of the call in progress."""

@@ -176,11 +176,19 @@ async def _batches(
     many: Callable[[AsyncIterator[Sequence[bytes]]], AsyncGenerator[list[T | None]]],
     batches: AsyncIterator[Sequence[bytes]],
 ) -> AsyncGenerator[list[T | None]]:
-    """Answers from `few` as long as they are, then from `many`."""
+    """Answers from `few` as long as they are; from the batch on that makes them too many, from `many`."""
     left = _FEW
     async for batch in batches:
+        if len(batch) > left:
+            async with (
+                aclosing(_resumed(batch, batches)) as beyond,
+                aclosing(many(beyond)) as portions,
+            ):
+                async for others in portions:
+                    yield others
+            return
         portion: list[T | None] = []
-        async with aclosing(few(batch[:left])) as answers:
+        async with aclosing(few(batch)) as answers:
             async for answer in answers:
                 portion.append(answer)
                 if len(portion) == _PORTION or _is_large(answer):
@@ -188,14 +196,6 @@ async def _batches(
                     portion = []
         if portion:
             yield portion
-        if len(batch) > left:
-            async with (
-                aclosing(_resumed(batch[left:], batches)) as beyond,
-                aclosing(many(beyond)) as portions,
-            ):
-                async for others in portions:
-                    yield others
-            return
         left -= len(batch)
 
 

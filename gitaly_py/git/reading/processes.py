@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
@@ -13,11 +14,12 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import aclosing
+from mmap import PAGESIZE
 from typing import TypeVar
 
 from gitaly_py.git.commands import Command
 from gitaly_py.git.process import Git
-from gitaly_py.git.reading.catfile import NOTHING, WINDOW, CatFile
+from gitaly_py.git.reading.catfile import CatFile
 from gitaly_py.git.reading.errors import AmbiguousRevision, ObjectNotFound, ObjectUnreadable
 from gitaly_py.git.reading.interface import (
     GitObject,
@@ -37,6 +39,11 @@ from gitaly_py.git.wire.objects import ObjectFormat
 
 _PIECE = 128 << 10
 """Bytes of a piece of a large object."""
+
+_REQUEST = len(catfile.contents(b""))
+"""Bytes of a request beside its revision."""
+
+_FLUSH = len(catfile.FLUSH + b"\0")
 
 _WHOLE = 512 << 10
 """Bytes of the largest object that `content` gives in one piece."""
@@ -159,7 +166,7 @@ class ProcessReader:
         take: Callable[[CatFile, bytes], Awaitable[T | None]],
     ) -> AsyncGenerator[T | None]:
         async with self._pool.borrow(self.repository, self.identity) as process:
-            for window in _windows(revisions):
+            for window, _ in _windows(revisions, process.window):
                 asked = {revision for revision in window if process.can_ask(revision)}
                 await process.send(request, [revision for revision in window if revision in asked])
                 for revision in window:
@@ -210,37 +217,47 @@ async def streamed(
 async def _sent_ahead(
     process: CatFile, request: Callable[[bytes], bytes], batches: AsyncIterator[Sequence[bytes]]
 ) -> AsyncGenerator[list[bytes]]:
-    """Sends requests, and gives the revisions whose replies are to be taken now, at most a window late.
+    """Sends requests, and gives the revisions whose replies are to be taken now.
 
-    Two windows fit the pipe: git works on one while the replies to the other are taken.
+    As many are sent before as fit the pipe, whose pages are not always filled: git works on them while the
+    replies to others are taken.
     """
-    before: list[bytes] = []
-    async for batch in batches:
-        for revisions in _windows(batch):
-            asked = [each if process.can_ask(each) else NOTHING for each in revisions]
-            if before and len(asked[0]) > WINDOW:
-                # It does not fit, and git would not read it as long as it waits for us to read.
-                yield before
-                before = []
-            await process.send(request, asked)
-            if before:
-                yield before
-            before = asked
-    if before:
-        yield before
-
-
-def _windows(revisions: Iterable[bytes]) -> Iterator[list[bytes]]:
-    """Groups of revisions whose requests together stay within WINDOW bytes."""
-    window: list[bytes] = []
+    ahead: deque[tuple[list[bytes], int]] = deque()
     size = 0
+    async for batch in batches:
+        for revisions, bytes_sent in _windows(batch, process.window):
+            asked = process.askable(revisions)
+            cost = -(-bytes_sent // PAGESIZE) * PAGESIZE
+            # What does not fit git would not read as long as it waits for us to read.
+            while ahead and size + cost > process.room:
+                taken, freed = ahead.popleft()
+                size -= freed
+                yield taken
+            await process.send(request, asked)
+            ahead.append((asked, cost))
+            size += cost
+    for taken, _ in ahead:
+        yield taken
+
+
+def _windows(revisions: Iterable[bytes], most: int) -> Iterator[tuple[list[bytes], int]]:
+    """Groups of revisions, each with the bytes of its requests: at most `most`, or those of one request."""
+    window: list[bytes] = []
+    size = _FLUSH
     for revision in revisions:
-        check_revision(revision)
-        cost = len(revision) + len(b"contents \0")
-        if window and size + cost > WINDOW:
-            yield window
-            window, size = [], 0
+        cost = len(revision) + _REQUEST
+        if window and size + cost > most:
+            yield _checked(window), size
+            window, size = [], _FLUSH
         window.append(revision)
         size += cost
     if window:
-        yield window
+        yield _checked(window), size
+
+
+def _checked(revisions: list[bytes]) -> list[bytes]:
+    """Raises RevisionHasNul."""
+    if b"\0" in b"".join(revisions):
+        for revision in revisions:
+            check_revision(revision)
+    return revisions

@@ -34,12 +34,17 @@ class Tag:
 
     @property
     def signature_type(self) -> SignatureType:
-        """Kind of the signature at the message's end; one that is all of the message does not count."""
-        begin = self.raw_message.find(_BEGIN)
-        if begin <= 0:
-            return SignatureType.NONE
-        first, more, _ = self.raw_message[begin:].removesuffix(b"\n").partition(b"\n")
-        return signature_type(first) if more else SignatureType.NONE
+        """See `signature_of`."""
+        return signature_of(self.raw_message)
+
+
+def signature_of(raw_message: bytes) -> SignatureType:
+    """Kind of the signature at a message's end; one that is all of the message does not count."""
+    begin = raw_message.find(_BEGIN)
+    if begin <= 0:
+        return SignatureType.NONE
+    first, more, _ = raw_message[begin:].removesuffix(b"\n").partition(b"\n")
+    return signature_type(first) if more else SignatureType.NONE
 
 
 def target_of(data: bytes) -> tuple[str, str]:

@@ -7,6 +7,7 @@ form of a commit goes through one all the same.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from gitaly_py.git.reading.interface import GitObject
 from gitaly_py.git.wire.commits import MAX_BODY
@@ -21,7 +22,9 @@ _IDENT = rb"([^<\n]*<[^>\n]*)> ([0-9]{1,15}) ([+-][0-9]+)\n"
 _USUAL = re.compile(
     rb"tree ([0-9a-f]+)\n"
     rb"((?:parent [0-9a-f]+\n)*)"
-    rb"author " + _IDENT + rb"committer " + _IDENT + rb"(?:gpgsig ([^\n]*)\n(?: [^\n]*\n)+)?"
+    rb"author (?P<author>" + _IDENT + rb")"
+    rb"committer (?:(?P=author)|" + _IDENT + rb")"
+    rb"(?:gpgsig ([^\n]*)\n(?: [^\n]*\n)+)?"
     rb"\n"
 )
 """A commit without encoding and rare headers, whose identities have everything: few are otherwise.
@@ -46,6 +49,13 @@ _SIGNATURE = varint(GitCommit.SIGNATURE_TYPE_FIELD_NUMBER << 3)
 _PARENT = len(b"parent ")
 _SECONDS = varint(1 << 3)
 
+_FIVE_BYTES = range(1 << 28, 1 << 35)
+"""Seconds that take five bytes: dates from 1978 on."""
+_FIVE_BYTES_DATE = _date(len(_SECONDS) + 5) + _SECONDS
+_LOW = [bytes((number | 0x80,)) for number in range(128)]
+"""The bytes of a number that others follow."""
+_high = lru_cache(maxsize=4096)(varint)
+
 
 class CommitEncoder:
     """Makes encoded GitCommits, with the identities that a mailmap gives. One for each call."""
@@ -56,37 +66,51 @@ class CommitEncoder:
 
     def encode(self, commit: GitObject) -> bytes:
         """What `git_commit` makes of a raw commit, encoded. Further fields may simply be appended."""
-        usual = _USUAL.match(commit.data)
+        data = commit.data
+        usual = _USUAL.match(data)
         if usual is None:
             return git_commit(commit, self._mailmap).SerializeToString()
-        tree, parents, author, authored, author_zone, committer, committed, zone, signature = usual.groups()
+        tree, parents, _, author, authored, author_zone, committer, committed, zone, signature = (
+            usual.groups()
+        )
         oid = commit.oid.encode()
-        by = self._signed(author, authored, author_zone)
-        parts = [_id(len(oid)), oid, *_message(commit.data[usual.end() :]), _author(len(by)), by]
-        if author != committer or authored != committed or author_zone != zone:
-            by = self._signed(committer, committed, zone)
+        by = self.signed(author, authored, author_zone)
+        parts = [_id(len(oid)), oid, *_message(data[usual.end() :]), _author(len(by)), by]
+        # None is the same line again.
+        if committer is not None:
+            by = self.signed(committer, committed, zone)
         parts += (_committer(len(by)), by)
-        for parent in parents.split(b"\n")[:-1]:
-            parts += (_parent(len(parent) - _PARENT), parent[_PARENT:])
+        if parents:
+            for parent in parents.split(b"\n")[:-1]:
+                parts += (_parent(len(parent) - _PARENT), parent[_PARENT:])
         if signature is not None and (kind := SIGNATURE_TYPES[signature_type(signature)]):
             parts += (_SIGNATURE, varint(kind))
         parts += (_tree(len(tree)), tree)
         return b"".join(parts)
 
-    def _signed(self, who: bytes, seconds: bytes, timezone: bytes) -> bytes:
-        """The fields of a CommitAuthor. who: name and address as stored, without the closing bracket."""
+    def signed(self, who: bytes, seconds: bytes, timezone: bytes) -> bytes:
+        """An encoded CommitAuthor. who: name and address as stored, without the closing bracket."""
         known = self._idents.get(who)
         if known is None:
             if len(self._idents) >= _KNOWN_IDENTS:
                 self._idents.clear()
             known = self._idents[who] = self._person(who)
-        date = _SECONDS + varint(int(seconds))
-        return known + _date(len(date)) + date + _timezone(len(timezone)) + timezone
+        return b"%b%b%b%b" % (known, _dated(int(seconds)), _timezone(len(timezone)), timezone)
 
     def _person(self, who: bytes) -> bytes:
         name, _, email = who.partition(b"<")
         mapped = self._mailmap.apply(Ident(name.removesuffix(b" "), email))
         return CommitAuthor(name=mapped.name, email=mapped.email or b"").SerializeToString()
+
+
+def _dated(seconds: int) -> bytes:
+    """The date of a CommitAuthor: seconds since the epoch."""
+    if seconds in _FIVE_BYTES:
+        return b"".join(
+            (_FIVE_BYTES_DATE, _LOW[seconds & 127], _LOW[seconds >> 7 & 127], _high(seconds >> 14))
+        )
+    date = _SECONDS + varint(seconds)
+    return _date(len(date)) + date
 
 
 def _message(message: bytes) -> tuple[bytes, ...]:

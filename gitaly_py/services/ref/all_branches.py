@@ -9,37 +9,29 @@ from itertools import compress
 from gitaly_py.git.commands import Command
 from gitaly_py.git.process import Stderr
 from gitaly_py.git.reading.branches import default_branch
-from gitaly_py.git.reading.interface import Reader, References
+from gitaly_py.git.reading.errors import ObjectNotFound
+from gitaly_py.git.reading.interface import GitObject, Reader, References
 from gitaly_py.git.reading.matching import Patterns, matching
-from gitaly_py.git.wire.mailmap import Mailmap
-from gitaly_py.pb.ref_pb2 import (
-    FindAllBranchesRequest,
-    FindAllBranchesResponse,
-    FindAllRemoteBranchesRequest,
-)
-from gitaly_py.pb.shared_pb2 import Branch, GitCommit
+from gitaly_py.pb.ref_pb2 import FindAllBranchesRequest, FindAllRemoteBranchesRequest
 from gitaly_py.rpc.checks import some
 from gitaly_py.rpc.status import Internal, during
 from gitaly_py.services.app import Call
-from gitaly_py.services.messages import git_commit, mailmap_of
-from gitaly_py.services.ref.objects import commits_of
-from gitaly_py.services.ref.portions import in_portions
+from gitaly_py.services.messages import mailmap_of
+from gitaly_py.services.ref.ahead import Asked, with_objects
+from gitaly_py.services.ref.encoding import BranchEncoder
 from gitaly_py.services.ref.requests import check_arguments
 from gitaly_py.services.ref.service import service
 
 _BRANCHES = (b"refs/heads", b"refs/remotes")
 
-_PORTION = 256
-"""Branches whose objects are in memory at a time."""
+_COMMIT = b"^{commit}"
 
 _COMMAND_LINE = 64 << 10
 """Bytes of patterns that git gets as arguments; of more it gets none, and we choose."""
 
 
 @service.rpc()
-async def find_all_branches(
-    call: Call, request: FindAllBranchesRequest
-) -> AsyncIterator[FindAllBranchesResponse.Branch]:
+async def find_all_branches(call: Call, request: FindAllBranchesRequest) -> AsyncIterator[list[bytes]]:
     """The local and remote branches, or those merged into the default branch (ref-blob.md 5.3)."""
     reader = call.repository.reader()
     if request.merged_only:
@@ -48,41 +40,50 @@ async def find_all_branches(
         batches = _merged(call, reader, patterns)
     else:
         batches = matching(reader, Patterns(_BRANCHES))
-    async with aclosing(_with_commits(reader, batches)) as branches:
-        async for name, commit in branches:
-            yield FindAllBranchesResponse.Branch(name=name, target=commit)
+    async with aclosing(_encoded(reader, batches)) as portions:
+        async for portion in portions:
+            yield portion
 
 
 @service.rpc(some("remote_name", otherwise="empty RemoteName"))
 async def find_all_remote_branches(
     call: Call, request: FindAllRemoteBranchesRequest
-) -> AsyncIterator[Branch]:
+) -> AsyncIterator[list[bytes]]:
     """The branches of one remote under their full names (ref-blob.md 5.6)."""
     pattern = b"refs/remotes/" + request.remote_name.encode()
     check_arguments([pattern])
     reader = call.repository.reader()
-    async with aclosing(_with_commits(reader, matching(reader, Patterns([pattern])))) as branches:
-        async for name, commit in branches:
-            yield Branch(name=name, target_commit=commit)
+    async with aclosing(_encoded(reader, matching(reader, Patterns([pattern])))) as portions:
+        async for portion in portions:
+            yield portion
 
 
-async def _with_commits(
-    reader: Reader, source: AsyncGenerator[References]
-) -> AsyncGenerator[tuple[bytes, GitCommit]]:
-    """Name and commit of each reference. Raises ObjectNotFound for one that leads to no commit."""
-    mailmap = await mailmap_of(reader)
+async def _encoded(reader: Reader, source: AsyncGenerator[References]) -> AsyncGenerator[list[bytes]]:
+    """The references as encoded branches. Raises ObjectNotFound for one that leads to no commit."""
+    encoder = BranchEncoder(await mailmap_of(reader))
+    async with aclosing(with_objects(reader, _asked(source))) as portions:
+        async for portion in portions:
+            yield [encoder.encode(name, _commit(oid, target)) for (name, oid), target in portion]
+
+
+async def _asked(source: AsyncGenerator[References]) -> AsyncGenerator[Asked[tuple[bytes, str]]]:
+    """Name and id of each reference, and what to ask for: the commit that it is or peels to.
+
+    To peel costs git twice as much as to read.
+    """
     async with aclosing(source) as batches:
         async for batch in batches:
-            for portion in in_portions(batch, _PORTION):
-                for each in await _portion(reader, portion, mailmap):
-                    yield each
+            peeled = zip(batch.oids, batch.peeled, strict=True)
+            yield (
+                [*batch],
+                [oid.encode() if final == oid else oid.encode() + _COMMIT for oid, final in peeled],
+            )
 
 
-async def _portion(reader: Reader, portion: References, mailmap: Mailmap) -> list[tuple[bytes, GitCommit]]:
-    """A commit that several references share becomes one message."""
-    commits = await commits_of(reader, portion.oids)
-    messages = {oid: git_commit(commit, mailmap) for oid, commit in commits.items()}
-    return [(name, messages[oid]) for name, oid in portion]
+def _commit(oid: str, target: GitObject | None) -> GitObject:
+    if target is None or target.type != "commit":
+        raise ObjectNotFound(oid)
+    return target
 
 
 async def _merged(call: Call, reader: Reader, patterns: Sequence[bytes]) -> AsyncGenerator[References]:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
-from gitaly_py.git.reading.interface import GitObject
+from gitaly_py.git.reading.errors import ObjectNotFound
+from gitaly_py.git.reading.interface import GitObject, References
 from gitaly_py.git.reading.matching import Patterns, matching
 from gitaly_py.git.wire.goquote import quote
-from gitaly_py.git.wire.mailmap import Mailmap
 from gitaly_py.git.wire.refnames import HEADS
 from gitaly_py.pb.ref_pb2 import FindBranchRequest, FindBranchResponse, FindLocalBranchesRequest
-from gitaly_py.pb.shared_pb2 import Branch, GitCommit
+from gitaly_py.pb.shared_pb2 import Branch
 from gitaly_py.rpc.checks import FieldCheck, some
 from gitaly_py.rpc.status import Internal, InvalidArgument
 from gitaly_py.services.app import Call
 from gitaly_py.services.messages import NO_MAILMAP, kept_git_commit, mailmap_of
+from gitaly_py.services.ref.ahead import Asked, with_objects
+from gitaly_py.services.ref.encoding import BranchEncoder
 from gitaly_py.services.ref.listing import Listing
-from gitaly_py.services.ref.objects import objects_of
 from gitaly_py.services.ref.paging import Page
 from gitaly_py.services.ref.requests import check_arguments, exclusions
 from gitaly_py.services.ref.service import service
@@ -29,8 +30,8 @@ _ORDERS = {
     FindLocalBranchesRequest.UPDATED_DESC: Order(Key.COMMITTER_DATE, descending=True),
 }
 
-_PORTION = 256
-"""Branches whose objects are in memory at a time."""
+_PORTION = 1024
+"""Branches whose commits are asked for at a time."""
 
 
 def _is_supported(sort_by: int) -> None:
@@ -39,7 +40,7 @@ def _is_supported(sort_by: int) -> None:
 
 
 @service.rpc(exclusions("refs/heads/"), FieldCheck("sort_by", _is_supported))
-async def find_local_branches(call: Call, request: FindLocalBranchesRequest) -> AsyncIterator[Branch]:
+async def find_local_branches(call: Call, request: FindLocalBranchesRequest) -> AsyncIterator[list[bytes]]:
     """The branches under their full names, with their commits (ref-blob.md 5.2).
 
     Alone among the RPCs with commits, it leaves identities as they are stored (ref-blob.md 1.5).
@@ -51,11 +52,17 @@ async def find_local_branches(call: Call, request: FindLocalBranchesRequest) -> 
         _ORDERS[request.sort_by],
         Page.of(request, prefix="invalid page token: sending lines: "),
     )
-    async with aclosing(listing.batches(_PORTION)) as batches:
+    encoder = BranchEncoder(NO_MAILMAP)
+    async with aclosing(with_objects(reader, _asked(listing.batches(_PORTION)))) as portions:
+        async for portion in portions:
+            yield [encoder.encode(name, _commit(oid, target)) for (name, oid), target in portion]
+
+
+async def _asked(source: AsyncGenerator[References]) -> AsyncGenerator[Asked[tuple[bytes, str]]]:
+    """Name and id of each reference, and the id to ask for."""
+    async with aclosing(source) as batches:
         async for batch in batches:
-            commits = await objects_of(reader, batch.oids)
-            for name, oid in batch:
-                yield Branch(name=name, target_commit=_target(commits[oid], NO_MAILMAP))
+            yield [*batch], [*map(str.encode, batch.oids)]
 
 
 @service.rpc(some("name", otherwise="Branch name cannot be empty"))
@@ -76,12 +83,14 @@ async def find_branch(call: Call, request: FindBranchRequest) -> FindBranchRespo
                     f"conflicts with {quote(batch.names[0])}"
                 )
         return FindBranchResponse()
-    commits = await objects_of(reader, [reference.oid])
-    commit = _target(commits[reference.oid], await mailmap_of(reader))
+    target = await reader.read(reference.oid.encode())
+    commit = kept_git_commit(_commit(reference.oid, target), await mailmap_of(reader))
     return FindBranchResponse(branch=Branch(name=request.name, target_commit=commit))
 
 
-def _target(target: GitObject, mailmap: Mailmap) -> GitCommit:
+def _commit(oid: str, target: GitObject | None) -> GitObject:
+    if target is None:
+        raise ObjectNotFound(oid)
     if target.type != "commit":
         raise Internal(f"expected commit, got {target.type}")
-    return kept_git_commit(target, mailmap)
+    return target

@@ -24,12 +24,6 @@ async def objects_of(reader: Reader, oids: Iterable[str]) -> dict[str, GitObject
     return await _existing(distinct, reader.read_each(map(str.encode, distinct)))
 
 
-async def commits_of(reader: Reader, oids: Iterable[str]) -> dict[str, GitObject]:
-    """The commit that each object is or peels to. Raises ObjectNotFound where there is none."""
-    distinct = list(dict.fromkeys(oids))
-    return await _existing(distinct, reader.read_each(oid.encode() + b"^{commit}" for oid in distinct))
-
-
 async def peeled_of(reader: Reader, batch: References) -> list[str]:
     """What each reference of the batch peels to in the end. Raises ObjectNotFound."""
     unknown = [oid for oid, peeled in zip(batch.oids, batch.peeled, strict=True) if peeled is None]

@@ -154,6 +154,16 @@ async def test_what_leads_to_no_commit_is_an_error(daemon: Daemon, any_format_re
         await branches(daemon, repo)
 
 
+async def test_what_is_packed_and_leads_to_no_commit_is_an_error(
+    daemon: Daemon, any_format_repo: Repo
+) -> None:
+    repo = any_format_repo
+    for oid in (repo.blob(b"x"), "1" * repo.format.hex_length):
+        write(repo, "packed-refs", f"# pack-refs with: peeled fully-peeled sorted \n{oid} refs/remotes/o/x\n")
+        async with refused(StatusCode.INTERNAL, "object not found"):
+            await branches(daemon, repo)
+
+
 async def test_patterns_that_can_be_no_argument_fail(daemon: Daemon, repo: Repo) -> None:
     repo.commit(ref="refs/heads/main")
     text = "positional arg \"-x\" cannot start with dash '-': invalid argument"

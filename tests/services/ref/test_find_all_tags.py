@@ -125,6 +125,49 @@ async def test_a_tag_of_a_blob_has_no_commit(daemon: Daemon, any_format_repo: Re
     assert not annotated.HasField("target_commit")
 
 
+async def test_very_many_tags_of_all_kinds_are_those_of_git(daemon: Daemon, any_format_repo: Repo) -> None:
+    repo = any_format_repo
+    oids = repo.history(3)
+    blob = repo.blob(b"content")
+    signed = repo.tag("signed", oids[1], b"m\n-----BEGIN PGP SIGNATURE-----\nx\n")
+    kinds = [repo.tag("plain", oids[0]), oids[0], signed, repo.tag("of-tag", signed, kind="tag"), blob]
+    kinds += [
+        repo.tag("of-blob", blob, kind="blob"),
+        repo.tag("of-tree", repo.git("rev-parse", f"{oids[0]}^{{tree}}"), kind="tree"),
+    ]
+    lines = [f"create refs/tags/{number:04} {kinds[number % 7]}\n" for number in range(1400)]
+    repo.git("update-ref", "--stdin", stdin="".join(lines[::2]).encode())
+    repo.git("pack-refs", "--all")
+    repo.git("update-ref", "--stdin", stdin="".join(lines[1::2]).encode())
+
+    found = await tags(daemon, repo)
+
+    expected = for_each_ref(repo, "refs/tags/")
+    assert [(b"refs/tags/" + tag.name, tag.id) for tag in found] == [(name, oid) for name, oid, _ in expected]
+    commits = {peeled or oid for _, oid, peeled in expected} & set(oids)
+    finals = [peeled or oid for _, oid, peeled in expected]
+    assert [tag.target_commit.id for tag in found] == [oid if oid in commits else "" for oid in finals]
+    by_id = {tag.id: tag for tag in found}
+    assert by_id[signed].signature_type == SignatureType.PGP
+    assert by_id[kinds[0]].message == b"release"
+    assert [tag.HasField("tagger") for tag in found] == [tag.id not in (oids[0], blob) for tag in found]
+
+
+@pytest.mark.parametrize("kind", ["commit", "tag", "blob"])
+async def test_a_tag_whose_target_is_missing_is_an_error(
+    daemon: Daemon, any_format_repo: Repo, kind: str
+) -> None:
+    data = "object {}\ntype {}\ntag v1\ntagger A <a@b> 1 +0000\n\nm\n"
+    missing = "1" * any_format_repo.format.hex_length
+    tag = any_format_repo.git(
+        "hash-object", "-t", "tag", "-w", "--literally", "--stdin", stdin=data.format(missing, kind).encode()
+    )
+    write(any_format_repo, "refs/tags/v1", tag + "\n")
+
+    async with refused(StatusCode.INTERNAL, "object not found"):
+        await tags(daemon, any_format_repo)
+
+
 async def test_long_texts_are_cut_and_their_sizes_told(daemon: Daemon, any_format_repo: Repo) -> None:
     oid = any_format_repo.commit(b"s" * 11_000 + b"\n")
     any_format_repo.tag("v1", oid, b"m" * 11 * 1024 + b"\n")

@@ -11,7 +11,6 @@ from gitaly_py.rpc.packer import STREAM_BYTES
 from gitaly_py.services.app import Call
 from gitaly_py.services.repository.searching import CHECKS
 from gitaly_py.services.repository.service import service
-from gitaly_py.telemetry.turns import turn
 
 _CONTEXT_LINES = "2"
 _END = SearchFilesByContentResponse(end_of_match=True)
@@ -49,7 +48,6 @@ async def search_files_by_content(
         async for data in process.chunks(_READ_BYTES):
             for piece in matches.feed(data):
                 yield _END if piece is None else SearchFilesByContentResponse(match_data=piece)
-            await turn()
         for piece in matches.end():
             yield _END if piece is None else SearchFilesByContentResponse(match_data=piece)
         await process.wait()

@@ -106,7 +106,7 @@ class CommitEncoder:
 def _dated(seconds: int) -> bytes:
     """The date of a CommitAuthor: seconds since the epoch."""
     if seconds in _FIVE_BYTES:
-        return b"".join((_FIVE_BYTES_DATE, _LOW[seconds & 127], _LOW[seconds >> 7 & 127], _high(seconds >> 14)))
+        return _FIVE_BYTES_DATE + _LOW[seconds & 127] + _LOW[seconds >> 7 & 127] + _high(seconds >> 14)
     date = _SECONDS + varint(seconds)
     return _date(len(date)) + date
 

@@ -35,7 +35,7 @@ _FEW = 1
 _SOME = 8
 """Paths to which git limits a walk for little more than the walk."""
 
-_LONG = 1024
+_LONG = 512
 """Commits that are visited faster than a walk limited to some paths begins."""
 
 _BUFFERED = {"GIT_FLUSH": "0"}

@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 
-from gitaly_py.git.reading.bulk import FEW, bulk
+from gitaly_py.git.reading.bulk import bulk
 from gitaly_py.git.reading.interface import Reader
 from gitaly_py.pb.commit_pb2 import CheckObjectsExistRequest, CheckObjectsExistResponse
 from gitaly_py.rpc.packer import field_prefixes
@@ -17,6 +17,9 @@ from gitaly_py.services.commit.service import service
 
 _PART = 2000
 """Revisions worked on in a row, which takes about a millisecond."""
+
+_FEW = 512
+"""Revisions that a reader looks up faster than a git process starts."""
 
 _validate = revision_test(prefix="invalid revision: ", paths=True)
 
@@ -31,10 +34,12 @@ async def check_objects_exist(
     """Whether each revision names an object that is there, in order over all requests."""
     reader = call.repository.reader()
     full_ids = re.compile(rb"(?:[0-9a-f]{%d}\n)+" % reader.format.hex_length)
+    asked = 0
     async with bulk(call.app.git, call.repository.git, "objecttype") as types:
         async for request in requests:
             for revisions, are_ids in await _validated(request.revisions, full_ids):
-                if are_ids and len(revisions) > FEW:
+                asked += len(revisions)
+                if are_ids and asked > _FEW:
                     found = await types.of(revisions)
                     yield [_answer(*each) for each in zip(revisions, found, strict=True)]
                     continue

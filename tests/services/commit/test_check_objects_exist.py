@@ -116,7 +116,7 @@ async def test_thousands_of_objects_are_answered_in_order(daemon: Daemon, any_fo
 async def test_names_among_many_ids_are_looked_up_as_names(daemon: Daemon, any_format_repo: Repo) -> None:
     repo = any_format_repo
     [oid] = repo.history(1, ref="refs/heads/main")
-    ids = [oid.encode()] * 100
+    ids = [oid.encode()] * 600
     revisions = [*ids, b"main", oid.upper().encode(), oid[:9].encode(), b"main:nope", *ids]
 
     answers = await existing(daemon, repo, revisions)

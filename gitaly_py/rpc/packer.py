@@ -7,7 +7,7 @@ message is the concatenation of its fields, so a chunk needs no message object o
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from google.protobuf.message import Message
@@ -66,19 +66,12 @@ class EncodedMessage:
 
 def varint(value: int) -> bytes:
     """`value` in protobuf's base-128 encoding."""
-    return _SMALL[value] if 0 <= value < len(_SMALL) else _varint(value)
-
-
-def _varint(value: int) -> bytes:
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
         value >>= 7
     out.append(value)
     return bytes(out)
-
-
-_SMALL = [_varint(value) for value in range(2048)]
 
 
 def field_prefixes(number: int, sizes: int = 2048) -> Callable[[int], bytes]:
@@ -115,11 +108,9 @@ class Packer:
         elif isinstance(item, bytes | bytearray | memoryview):
             await self._put_bytes(item)
         elif isinstance(item, Message):
-            await self._add(item.SerializeToString())
+            await self._add([item])
         elif isinstance(item, list):
-            await self._add_each(
-                [each.SerializeToString() if isinstance(each, Message) else each for each in item]
-            )
+            await self._add(item)
         elif isinstance(item, Encoded):
             await self._put_encoded(item.data)
         elif isinstance(item, First | Last):
@@ -141,31 +132,21 @@ class Packer:
             await self._send(*pending if few else (b"".join(pending),))
             self._turn = time.monotonic()
 
-    async def _add(self, encoded: bytes) -> None:
-        size = len(encoded)
-        if self._size and self._size + size >= CHUNK_BYTES:
-            await self.flush()
-        if self._prefix is None:
-            raise TypeError(f"{self._rpc.method}: the response has no single repeated field to take items")
-        self._pending.append(self._prefix(size))
-        self._pending.append(encoded)
-        self._size += size
-        self._looked += 1
-        if self._looked >= _ITEMS_A_LOOK:
-            self._looked = 0
-            await self._let_others_run()
-
-    async def _add_each(self, items: list[bytes]) -> None:
-        size = sum(map(len, items))
-        if self._prefix is None or self._size + size >= CHUNK_BYTES:
-            for encoded in items:
-                await self._add(encoded)
-            return
+    async def _add(self, items: Sequence[Message | bytes]) -> None:
         prefix = self._prefix
-        for encoded in items:
-            self._pending += (prefix(len(encoded)), encoded)
-        self._size += size
-        await self._let_others_run()
+        if prefix is None:
+            raise TypeError(f"{self._rpc.method}: the response has no single repeated field to take items")
+        for item in items:
+            encoded = item.SerializeToString() if isinstance(item, Message) else item
+            size = len(encoded)
+            if self._size and self._size + size >= CHUNK_BYTES:
+                await self.flush()
+            self._pending += (prefix(size), encoded)
+            self._size += size
+            self._looked += 1
+            if self._looked >= _ITEMS_A_LOOK:
+                self._looked = 0
+                await self._let_others_run()
 
     async def _put_encoded(self, data: bytes) -> None:
         if self._size and self._size + len(data) >= CHUNK_BYTES:
@@ -181,7 +162,7 @@ class Packer:
                 piece = bytes(data[start : start + STREAM_BYTES])
                 await self._send(_prefix_of(self._rpc, "data")(len(piece)), piece)
         else:
-            await self._add(bytes(data))
+            await self._add([bytes(data)])
 
     async def _let_others_run(self) -> None:
         """Gives the event loop a turn when packing has held it for long, however quick the source is."""

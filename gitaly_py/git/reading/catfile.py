@@ -23,7 +23,7 @@ from gitaly_py.git.wire.catfile import Absent
 from gitaly_py.telemetry import metrics
 
 _WINDOWS = 4
-"""Groups of requests that fit the pipe to git. What does not fit would have both sides wait for each other."""
+"""Groups of requests that fit the pipe to git. If they did not, both sides would wait for each other."""
 
 _NOTHING = b"^"
 """A revision that can be asked and is never there."""

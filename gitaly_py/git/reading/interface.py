@@ -143,7 +143,7 @@ class Reader(ReferenceReader, Protocol):
     ) -> AsyncGenerator[list[ObjectInfo | None]]:
         """`info` of as many revisions as may come, in order, in lists of whatever length.
 
-        The answers to a batch may wait for the next one. `batches` stays the caller's, who closes it.
+        The answers to a batch may wait for later ones. `batches` stays the caller's, who closes it.
         """
         ...
 

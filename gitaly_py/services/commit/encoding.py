@@ -54,7 +54,8 @@ _FIVE_BYTES = range(1 << 28, 1 << 35)
 _FIVE_BYTES_DATE = _date(len(_SECONDS) + 5) + _SECONDS
 _LOW = [bytes((number | 0x80,)) for number in range(128)]
 """The bytes of a number that others follow."""
-_high = lru_cache(maxsize=4096)(varint)
+_varint = lru_cache(maxsize=8192)(varint)
+"""For sizes of bodies, and for days, which are few."""
 
 
 class CommitEncoder:
@@ -80,9 +81,8 @@ class CommitEncoder:
         if committer is not None:
             by = self.signed(committer, committed, zone)
         parts += (_committer(len(by)), by)
-        if parents:
-            for parent in parents.split(b"\n")[:-1]:
-                parts += (_parent(len(parent) - _PARENT), parent[_PARENT:])
+        for parent in parents.split(b"\n")[:-1]:
+            parts += (_parent(len(parent) - _PARENT), parent[_PARENT:])
         if signature is not None and (kind := SIGNATURE_TYPES[signature_type(signature)]):
             parts += (_SIGNATURE, varint(kind))
         parts += (_tree(len(tree)), tree)
@@ -95,7 +95,7 @@ class CommitEncoder:
             if len(self._idents) >= _KNOWN_IDENTS:
                 self._idents.clear()
             known = self._idents[who] = self._person(who)
-        return b"%b%b%b%b" % (known, _dated(int(seconds)), _timezone(len(timezone)), timezone)
+        return known + _dated(int(seconds)) + _zoned(timezone)
 
     def _person(self, who: bytes) -> bytes:
         name, _, email = who.partition(b"<")
@@ -106,11 +106,15 @@ class CommitEncoder:
 def _dated(seconds: int) -> bytes:
     """The date of a CommitAuthor: seconds since the epoch."""
     if seconds in _FIVE_BYTES:
-        return b"".join(
-            (_FIVE_BYTES_DATE, _LOW[seconds & 127], _LOW[seconds >> 7 & 127], _high(seconds >> 14))
-        )
+        return _FIVE_BYTES_DATE + _LOW[seconds & 127] + _LOW[seconds >> 7 & 127] + _varint(seconds >> 14)
     date = _SECONDS + varint(seconds)
     return _date(len(date)) + date
+
+
+@lru_cache(maxsize=256)
+def _zoned(timezone: bytes) -> bytes:
+    """The timezone of a CommitAuthor."""
+    return _timezone(len(timezone)) + timezone
 
 
 def _message(message: bytes) -> tuple[bytes, ...]:
@@ -118,5 +122,5 @@ def _message(message: bytes) -> tuple[bytes, ...]:
         return ()
     subject = message.partition(b"\n")[0].rstrip(b"\r")
     body = message[:MAX_BODY]
-    sized = (_body(len(body)), body, _BODY_SIZE, varint(len(message)))
+    sized = (_body(len(body)), body, _BODY_SIZE, _varint(len(message)))
     return (_subject(len(subject)), subject, *sized) if subject else sized

@@ -2,11 +2,16 @@
 
 `git rev-list --parents` gives the history and `git diff-tree --stdin` the differences along it, both as far
 as the search has got and little further. The result for a path is that of `git log -1 <revision> -- <path>`.
+
+Where few of very many commits change what is looked for, git finds them faster itself, with the help of a
+commit-graph's Bloom filters. Since a path goes on in the first parent if it is the same there, the commits
+that differ from their first parents in any of the paths are all that matter of a chain of first parents.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import deque
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
@@ -27,6 +32,12 @@ _TURN = 1024
 
 _FEW = 1
 """Paths that git finds faster by a walk for each of them."""
+
+_SOME = 8
+"""Paths to which git limits a walk for little more than the walk."""
+
+_LONG = 512
+"""Commits that are visited faster than a walk limited to some paths begins."""
 
 _BUFFERED = {"GIT_FLUSH": "0"}
 """Saves git a write for each commit."""
@@ -50,6 +61,15 @@ class Search:
         """start: the commit that carries all of them first."""
         self.carried = {start: set(paths)}
         self.left = len(self.carried[start])
+
+    def paths(self) -> list[bytes]:
+        """Those that are carried."""
+        return [path for paths in self.carried.values() for path in paths]
+
+    def move(self, commit: bytes, ancestor: bytes) -> None:
+        """Has an ancestor carry what `commit` does: every commit between them leaves that as it was."""
+        if commit != ancestor:
+            self._hand_on(ancestor, self.carried.pop(commit, set()))
 
     def visit(
         self, commit: bytes, parents: Sequence[bytes], changes: Sequence[Iterable[bytes]]
@@ -88,36 +108,81 @@ async def last_changes(
     start: the id of the commit to look from, which has all of the paths. folder: empty for the root.
     Raises CommandFailed.
     """
-    search = Search(start.encode(), paths)
+    first = start.encode()
+    search = Search(first, paths)
+    async with aclosing(_walked(git, repository, folder, search, most=_LONG)) as found:
+        async for changes in found:
+            yield changes
+    left = search.paths()
+    if len(left) > _FEW and (folder or len(left) <= _SOME):
+        search = Search(first, left)
+        async with aclosing(_followed(git, repository, folder, search, first)) as found:
+            async for changes in found:
+                yield changes
     # Once is enough, unless a clock was wrong: then a commit may have come before a child of it that hands
     # paths on to it. Each walk begins with the commits that carry paths, so that each brings them further.
     while search.left > _FEW:
         async with aclosing(_walked(git, repository, folder, search)) as found:
             async for changes in found:
                 yield changes
-    for commit, left in search.carried.items():
-        for path in left:
+    for commit, carried in search.carried.items():
+        for path in carried:
             yield Changes(await _last_change(git, repository, commit, path), {path})
 
 
 async def _walked(
-    git: Git, repository: GitRepository, folder: bytes, search: Search
+    git: Git, repository: GitRepository, folder: bytes, search: Search, *, most: int = sys.maxsize
 ) -> AsyncGenerator[Changes]:
-    """What one walk finds, until few paths are left or history ends."""
+    """What one walk finds, until few paths are left, `most` commits are visited or history ends."""
+    if search.left <= _FEW:
+        return
     command = Command(name="rev-list", flags=["--parents", "--stdin"])
     starts = b"".join(commit + b"\n" for commit in search.carried)
+    visited = 0
     async with (
         git.start(repository, command, stdin=starts, env=_BUFFERED, stderr=Stderr.KEEP) as walk,
-        aclosing(_compared(git, repository, walk, folder)) as visited,
+        aclosing(_compared(git, repository, walk, folder)) as compared,
     ):
-        async for visits in visited:
-            for commit, parents, changes in visits:
-                if commit not in search.carried:
+        async for visits in compared:
+            for visit in visits:
+                if visit.commit not in search.carried:
                     continue
-                decided = search.visit(commit, parents, [_entries(names, folder) for names in changes])
+                decided = visit.decided(search, folder)
                 if decided:
-                    yield Changes(commit, decided)
+                    yield Changes(visit.commit, decided)
                 if search.left <= _FEW:
+                    return
+            visited += len(visits)
+            if visited >= most:
+                return
+
+
+async def _followed(
+    git: Git, repository: GitRepository, folder: bytes, search: Search, start: bytes
+) -> AsyncGenerator[Changes]:
+    """What is found on the way of the first parents of `start`, which carries all paths.
+
+    Ends when few paths are left, or none on this way: others may carry those that a merge has of them.
+    """
+    command = Command(
+        name="rev-list",
+        flags=["--first-parent", "--no-commit-header", "--format=%H% P", "--stdin"],
+        paths=[folder] if folder else list(search.carried[start]),
+        global_flags=["--literal-pathspecs"],
+    )
+    carrier = start
+    async with (
+        git.start(repository, command, stdin=start + b"\n", stderr=Stderr.KEEP) as walk,
+        aclosing(_compared(git, repository, walk, folder)) as compared,
+    ):
+        async for visits in compared:
+            for visit in visits:
+                search.move(carrier, visit.commit)
+                decided = visit.decided(search, folder)
+                if decided:
+                    yield Changes(visit.commit, decided)
+                carrier = visit.parents[0] if visit.parents else b""
+                if search.left <= _FEW or carrier not in search.carried:
                     return
 
 
@@ -140,6 +205,11 @@ class _Visit(NamedTuple):
     commit: bytes
     parents: list[bytes]
     changes: list[list[bytes]]
+
+    def decided(self, search: Search, folder: bytes) -> set[bytes]:
+        """The entries of `folder` whose last change it is."""
+        changes = [_entries(names, folder) for names in self.changes]
+        return search.visit(self.commit, self.parents, changes)
 
 
 async def _compared(

@@ -97,6 +97,20 @@ async def test_a_revision_larger_than_a_pipe_waits_for_the_replies_before_it(
     assert [size is not None for size in contents] == [revision != giant for revision in asked]
 
 
+async def test_requests_that_fill_pages_of_the_pipe_by_half_do_not_fill_it(
+    reader: Reader, repo: Repo
+) -> None:
+    # git is still writing these when the pipe to it would be full, and would read no further.
+    blobs = encoded([repo.blob(b"%d" % number + b"x" * 300_000) for number in range(4)])
+    half_a_page = (blobs * 20)[: 2100 // (repo.format.hex_length + len("contents \0"))]
+    groups = [half_a_page] * 60
+
+    async with asyncio.timeout(30), aclosing(reader.read_batches(batches(*groups))) as found:
+        oids = [each and each.oid.encode() for batch in [each async for each in found] for each in batch]
+
+    assert oids == half_a_page * 60
+
+
 async def test_processes_that_answered_everything_are_used_again(
     reader: Reader, readers: Readers, repo: Repo
 ) -> None:

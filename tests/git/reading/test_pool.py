@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 from collections.abc import AsyncIterator
+from mmap import PAGESIZE
 from pathlib import Path
 
 import psutil
 import pytest
 import pytest_asyncio
 
-from gitaly_py.git.process import Git
+from gitaly_py.git.commands import Command
+from gitaly_py.git.process import PIPE, Git
 from gitaly_py.git.reading.catfile import CatFile
 from gitaly_py.git.reading.errors import ObjectUnreadable
 from gitaly_py.git.reading.pool import CatFilePool
@@ -49,6 +52,18 @@ async def test_a_clean_process_is_used_again(pool: CatFilePool, sha1: Repo) -> N
 
     assert len(pool) == 1
     assert await use(pool, sha1) is first
+
+
+async def test_no_more_is_sent_ahead_than_a_pipe_that_the_system_made_small_holds(
+    git: Git, sha1: Repo
+) -> None:
+    command = Command(name="cat-file", flags=["-z", "--batch-command", "--buffer"])
+    async with git.start(sha1.repository, command, stdin=PIPE) as process:
+        assert process.stdin is not None
+        fcntl.fcntl(process.stdin.fd, fcntl.F_SETPIPE_SZ, PAGESIZE)
+        small = CatFile(process, b"\n")
+
+    assert (small.room, small.window) == (PAGESIZE, PAGESIZE // 4)
 
 
 async def test_a_process_has_one_user_at_a_time(pool: CatFilePool, sha1: Repo) -> None:

@@ -113,6 +113,19 @@ async def test_thousands_of_objects_are_answered_in_order(daemon: Daemon, any_fo
     assert len(messages) == (1 if repo.format.name == "sha1" else 2)
 
 
+async def test_names_among_many_ids_are_looked_up_as_names(daemon: Daemon, any_format_repo: Repo) -> None:
+    repo = any_format_repo
+    [oid] = repo.history(1, ref="refs/heads/main")
+    ids = [oid.encode()] * 600
+    revisions = [*ids, b"main", oid.upper().encode(), oid[:9].encode(), b"main:nope", *ids]
+
+    answers = await existing(daemon, repo, revisions)
+
+    assert answers == [(revision, revision != b"main:nope") for revision in revisions]
+    async with refused(StatusCode.INVALID_ARGUMENT, "invalid revision: revision can't start with '-'"):
+        await existing(daemon, repo, [*ids, b"-main"])
+
+
 async def test_answers_are_cut_into_messages_by_size(daemon: Daemon, repo: Repo) -> None:
     long = [b"nope:" + b"%d" % number * 1000 for number in range(600)]
 

@@ -85,6 +85,48 @@ async def test_each_entry_has_the_commit_that_a_walk_of_its_own_finds(
         assert await found(daemon, repo, path=path) == by_git(repo, path), path
 
 
+def cover(repo: Repo, count: int) -> None:
+    """Commits on top of main that change another file each time."""
+    stream = ["blob\nmark :1\ndata 0\n\n"]
+    for number in range(count):
+        stream.append(f"commit refs/heads/main\ncommitter A <a@b> {EPOCH + 1000 + number} +0000\ndata 0\n")
+        stream.append("" if number else "from refs/heads/main^0\n")
+        stream.append(f"M 100644 inline cover\ndata {len(str(number))}\n{number}\n")
+    repo.git("fast-import", "--quiet", stdin="".join(stream))
+
+
+@pytest.mark.parametrize("number", range(4, 8))
+async def test_what_was_changed_long_ago_in_merged_branches_is_found(
+    daemon: Daemon, new_repo: NewRepo, number: int
+) -> None:
+    repo = new_repo(object_format="sha1" if number < 6 else "sha256")
+    random_history(repo, number)
+    cover(repo, 1500)
+    if number < 6:
+        repo.git("commit-graph", "write", "--reachable", "--changed-paths")
+
+    for path in (b".", b"x/", b"x/y/"):
+        assert await found(daemon, repo, path=path) == by_git(repo, path), path
+
+
+async def test_a_path_goes_on_in_the_first_parent_that_has_it_however_old_the_merge(
+    daemon: Daemon, any_format_repo: Repo
+) -> None:
+    repo = any_format_repo
+    old: Files = {"d/a": b"1", "d/b": b"1", "d/c": b"1", "d/e": b"1"}
+    root = repo.commit("root\n", old, time=EPOCH)
+    left = repo.commit("left\n", {**old, "d/a": b"2", "d/c": b"2"}, [root], time=EPOCH + 10)
+    right = repo.commit("right\n", {**old, "d/a": b"2", "d/b": b"2"}, [root], time=EPOCH + 20)
+    files: Files = {"d/a": b"2", "d/b": b"2", "d/c": b"2", "d/e": b"3"}
+    merge = repo.commit("merge\n", files, [left, right], ref="refs/heads/main", time=EPOCH + 30)
+    cover(repo, 1500)
+
+    listed = await found(daemon, repo, path=b"d/")
+
+    assert listed == [(b"d/a", left), (b"d/b", right), (b"d/c", left), (b"d/e", merge)]
+    assert listed == by_git(repo, b"d/")
+
+
 async def test_a_commit_that_comes_before_its_child_is_found(daemon: Daemon, any_format_repo: Repo) -> None:
     repo = any_format_repo
     root = repo.commit("root\n", {"f": b"1", "g": b"1", "h": b"1"}, time=EPOCH)
@@ -305,3 +347,16 @@ def test_paths_that_meet_again_are_carried_together() -> None:
     assert (search.carried, search.left) == ({b"base": {b"a", b"c"}}, 2)
     assert search.visit(b"base", [], []) == {b"a", b"c"}
     assert (search.carried, search.left) == ({}, 0)
+
+
+def test_commits_that_leave_paths_as_they_were_are_passed_over() -> None:
+    search = Search(b"m", {b"a", b"b"})
+    search.visit(b"m", [b"l", b"r"], [[b"b"], []])
+
+    search.move(b"l", b"l")
+    search.move(b"l", b"base")
+    search.move(b"gone", b"base")
+    search.move(b"r", b"base")
+
+    assert search.carried == {b"base": {b"a", b"b"}}
+    assert sorted(search.paths()) == [b"a", b"b"]

@@ -7,11 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
-from cryptography.exceptions import UnsupportedAlgorithm
-
 from gitaly_py.git.signing.errors import KeyUnreadable, KeyUnusable, MalformedSignature
-from gitaly_py.git.signing.openpgp import OpenPgpKey
-from gitaly_py.git.signing.ssh import SshKey
 
 _SSH = b"-----BEGIN OPENSSH"
 
@@ -51,11 +47,20 @@ def _loaded(path: str) -> VerifyingKey:
         raise KeyUnreadable(path, error) from error
     try:
         return _parsed(data)
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except ValueError as error:
         raise KeyUnusable(path, str(error)) from error
 
 
 @lru_cache(maxsize=16)
 def _parsed(data: bytes) -> VerifyingKey:
-    """The key in a file; kept, since checking a private key takes long."""
-    return SshKey(data) if data.startswith(_SSH) else OpenPgpKey(data)
+    """The key in a file; kept, since checking a private key takes long. Raises ValueError."""
+    # Large, and of no use to a daemon without a key.
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
+
+    from gitaly_py.git.signing.openpgp import OpenPgpKey  # noqa: PLC0415
+    from gitaly_py.git.signing.ssh import SshKey  # noqa: PLC0415
+
+    try:
+        return SshKey(data) if data.startswith(_SSH) else OpenPgpKey(data)
+    except UnsupportedAlgorithm as error:
+        raise ValueError(str(error)) from error

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
-
 from gitaly_py.pb.server_pb2 import ServerSignatureRequest, ServerSignatureResponse
 from gitaly_py.rpc.status import Internal
 from gitaly_py.services.app import Call
@@ -34,6 +31,14 @@ def _public_key(path: str) -> bytes:
         raise Internal(f"failed to parse signing key: open file: open {path}: {reason_of(error)}") from error
     if not key.startswith(_SSH):
         raise Internal("failed to fetch public key: gpg public key not implemented")
+    return _authorized(key)
+
+
+def _authorized(key: bytes) -> bytes:
+    # Large, and of no use to a daemon without a key.
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
+
     try:
         public = serialization.load_ssh_private_key(key, password=None).public_key()
         encoded = public.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)

@@ -9,8 +9,11 @@ OTHER_ENGINE := grpcio
 # These go through a daemon as well, but what they test has nothing to do with its engine: handlers know none.
 # Each RPC is called over every engine by the tables in tests/rpc.
 HANDLERS := analysis blob commit conflicts diff ref repository server transaction
+SUPERVISION := authentication board crash descriptors service_manager shared_packs starting tracing workers
 ONE_ENGINE := $(addprefix --ignore=,tests/daemon/status tests/deploy tests/planning) \
-	$(addprefix --ignore=tests/services/,$(HANDLERS))
+	$(addprefix --ignore=tests/services/,$(HANDLERS)) \
+	$(addprefix --ignore=tests/daemon/test_,$(addsuffix .py,$(SUPERVISION))) \
+	--ignore=tests/end_to_end/test_pack_faults.py
 # A test waits for its daemon half of the time, so three at once suit two processors.
 TEST_WORKERS := 3
 TESTS := $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile

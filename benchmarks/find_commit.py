@@ -19,6 +19,8 @@ from gitaly_py.pb.commit_pb2_grpc import CommitServiceStub
 from tests.support.daemon import Daemon
 from tests.support.fixtures import repository_in
 
+DETAILED = True
+
 
 async def run(quick: bool) -> list[Row]:
     calls, rounds = (300, 3) if quick else (3000, 7)

@@ -18,6 +18,8 @@ COMMITS = 10_000
 
 Work = Callable[[], Awaitable[object]]
 
+DETAILED = True
+
 
 async def run(quick: bool) -> list[Row]:
     rounds = 3 if quick else 9

@@ -20,6 +20,8 @@ WIDE = 1000
 
 Work = Callable[[], Awaitable[object]]
 
+DETAILED = True
+
 
 async def run(quick: bool) -> list[Row]:
     rounds = 5 if quick else 15

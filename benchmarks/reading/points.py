@@ -33,7 +33,7 @@ _MOST_CPU, _MOST_TURN, _MOST_BUSY = 2.0, 1.5, 2.0
 
 def figures(stage: Stage, quick: bool) -> Iterator[Row]:
     """CPU and round trip of each RPC against an empty one, alone and with many callers."""
-    turns, calls, rounds = (100, 20, 3) if quick else (1500, 40, 15)
+    turns, calls, rounds = (60, 10, 3) if quick else (1500, 40, 15)
     questions = point_reads(stage)
     with _separated(stage):
         alone = _round_trips(stage, questions, turns)

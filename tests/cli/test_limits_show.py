@@ -196,8 +196,11 @@ def test_an_address_that_is_none(url: str) -> None:
 def test_watching_goes_on_and_bears_a_daemon_that_is_away_for_a_while() -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
+    # A shell's background jobs ignore SIGINT, and so would everything they start.
+    heeding = "import signal, runpy; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    program = f"{heeding} runpy.run_module('gitaly_py', run_name='__main__')"
     watcher = subprocess.Popen(
-        [sys.executable, "-u", "-m", "gitaly_py", "limits", "show", "--url", url, "--watch", "0.05"],
+        [sys.executable, "-u", "-c", program, "limits", "show", "--url", url, "--watch", "0.05"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=dict(os.environ),

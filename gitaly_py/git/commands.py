@@ -108,12 +108,16 @@ class Command:
 
 @dataclass(frozen=True)
 class Description:
-    """What is particular about a sub-command; `config` is made anew, since it may depend on the machine."""
+    """What is particular about a sub-command; `config` is made anew, since it may depend on the machine.
+
+    stands_behind: other processes of the daemon come first when processors are busy.
+    """
 
     config: Callable[[], Config] = tuple
     end_of_options: bool = True
     updates_references: bool = False
     reads_attributes: bool = False
+    stands_behind: bool = True
 
 
 _ACTION = re.compile(r"[0-9A-Za-z]+[-0-9A-Za-z]*")
@@ -299,7 +303,8 @@ COMMANDS: Final[dict[str, Description]] = {
     "mktag": _PLAIN,
     "mktree": _PLAIN,
     "multi-pack-index": _PLAIN,
-    "pack-objects": Description(_pack_config),
+    # A client takes a pack while it is made, and is the slower for each moment in which it is not.
+    "pack-objects": Description(_pack_config, stands_behind=False),
     "pack-refs": _PLAIN,
     "patch-id": _OLD_PARSER,
     "prune": _PLAIN,
@@ -324,7 +329,7 @@ COMMANDS: Final[dict[str, Description]] = {
     "update-index": _PLAIN,
     "update-ref": Description(updates_references=True, reads_attributes=True),
     "upload-archive": _OLD_PARSER,
-    "upload-pack": Description(_upload_pack_config),
+    "upload-pack": Description(_upload_pack_config, stands_behind=False),
     "verify-pack": _PLAIN,
     "version": _PLAIN,
     "worktree": Description(updates_references=True, reads_attributes=True),

@@ -22,7 +22,7 @@ import structlog
 from gitaly_py.git import accounting, spans
 from gitaly_py.git.cgroups.groups import ControlGroups
 from gitaly_py.git.child import Process
-from gitaly_py.git.commands import Command
+from gitaly_py.git.commands import COMMANDS, Command
 from gitaly_py.git.environment import config_flags, environment_of, inherited
 from gitaly_py.git.errors import (
     CommandFailed,
@@ -339,7 +339,14 @@ def _started(
             cwd=cwd,
             process_group=0,
         )
-        os.setpriority(os.PRIO_PROCESS, child.pid, min(_BEHIND + os.getpriority(os.PRIO_PROCESS, 0), _LAST))
+        if _stands_behind(command):
+            nice = _BEHIND + os.getpriority(os.PRIO_PROCESS, 0)
+            os.setpriority(os.PRIO_PROCESS, child.pid, min(nice, _LAST))
         return child
     except OSError as error:
         raise SpawnFailed(command, error) from error
+
+
+def _stands_behind(command: str) -> bool:
+    known = COMMANDS.get(command)
+    return known is None or known.stands_behind

@@ -532,11 +532,13 @@ def test_a_program_other_than_git_gets_just_what_it_is_given(run: Runner, repo: 
     run(body)
 
 
-def test_git_stands_behind_the_daemon_when_processors_are_busy(run: Runner) -> None:
+def test_git_stands_behind_the_daemon_when_processors_are_busy_but_for_packs(run: Runner) -> None:
     own = os.getpriority(os.PRIO_PROCESS, 0)
+    pack = Command(name="pack-objects", flags=["--stdout"])
 
     async def body(git: Git) -> None:
-        async with git.start(None, CAT_FILE, stdin=PIPE) as process:
-            assert os.getpriority(os.PRIO_PROCESS, process.pid) == min(own + 5, 19)
+        for command, nice in ((CAT_FILE, min(own + 5, 19)), (pack, own)):
+            async with git.start(None, command, stdin=PIPE) as process:
+                assert os.getpriority(os.PRIO_PROCESS, process.pid) == nice
 
     run(body)

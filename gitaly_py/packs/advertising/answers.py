@@ -24,11 +24,16 @@ class Answer:
         self._hex_length = hex_length
         self._cut: dict[bytes, Data] = {}
 
+    def whole(self) -> bytes:
+        """All of it, put together once."""
+        if len(self.pieces) > 1:
+            self.pieces = (b"".join(self.pieces),)
+        return self.pieces[0]
+
     def part(self, part: bytes) -> Data:
         """The packets of one of the parts."""
         if not self._cut:
-            whole = b"".join(self.pieces)
-            self.pieces = (whole,)
+            whole = self.whole()
             self._cut = dict(zip(self._parts, split(whole, self._parts, self._hex_length), strict=True))
         return self._cut[part]
 

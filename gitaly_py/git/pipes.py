@@ -17,6 +17,8 @@ READ_SIZE = 64 * 1024
 """What a pipe holds by default: larger reads would not return more."""
 
 _BULK_READ_SIZE = 256 * 1024
+_SHARED_READ_SIZE = 32 * 1024
+"""What is read at a time while several streams take turns: calls that come meanwhile wait for each piece."""
 _BULK_PIPE_SIZE = 512 * 1024
 _GATHER_SECONDS = 0.001
 
@@ -135,13 +137,14 @@ class PipeReader(_Pipe):
         git writes 4 KiB at a time. Once there is much of it, a moment's wait saves hundreds of reads.
         """
         total = 0
+        most = size
         self.widen()
-        while chunk := await self.read(size):
+        while chunk := await self.read(most):
             if total:
-                await turn()
+                most = min(size, _SHARED_READ_SIZE) if await turn() else size
             yield chunk
             total += len(chunk)
-            if total > READ_SIZE and len(chunk) < min(size, READ_SIZE):
+            if total > READ_SIZE and len(chunk) < min(most, READ_SIZE):
                 await asyncio.sleep(_GATHER_SECONDS)
 
     async def records(self, separator: bytes) -> AsyncIterator[bytes]:

@@ -20,15 +20,16 @@ class Turns:
         self._taken = False
         self._waiting: deque[asyncio.Future[None]] = deque()
 
-    async def take(self) -> None:
-        """Waits until the turn is the caller's; who came first has it first."""
+    async def take(self) -> bool:
+        """Waits until the turn is the caller's; who came first has it first. Whether others wait then."""
         if not self._taken:
             self._taken = True
             self._loop.call_soon(self._over)
-            return
+            return False
         waiter: asyncio.Future[None] = self._loop.create_future()
         self._waiting.append(waiter)
         await waiter
+        return bool(self._waiting)
 
     def _over(self) -> None:
         while self._waiting:
@@ -44,10 +45,13 @@ class Turns:
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, Turns] = WeakKeyDictionary()
 
 
-async def turn() -> None:
-    """Waits for the next turn of the running loop: to be called before each piece of work of milliseconds."""
+async def turn() -> bool:
+    """Waits for the next turn of the running loop: to be called before each piece of work of milliseconds.
+
+    Whether others wait for theirs, so that pieces should be small.
+    """
     loop = asyncio.get_running_loop()
     turns = _turns.get(loop)
     if turns is None:
         turns = _turns[loop] = Turns(loop)
-    await turns.take()
+    return await turns.take()

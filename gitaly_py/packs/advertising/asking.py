@@ -13,15 +13,11 @@ from gitaly_py.git.errors import CommandError, FormatError
 from gitaly_py.git.process import Git, Options, Stderr
 from gitaly_py.git.repository import GitRepository
 from gitaly_py.git.wire.pktline import FLUSH
-from gitaly_py.packs.advertising.following import Early, Following
+from gitaly_py.packs.advertising.following import Early, Following, written
 from gitaly_py.packs.errors import AnswerEnded
-from gitaly_py.storage.threads import to_the_end
 
 MAX_ANSWER: Final = 16 << 20
 """Bytes of the longest answer that is held in memory; longer ones stream from git to the client."""
-
-_LONG: Final = 1 << 20
-"""Bytes of an answer that is read in a thread, since to copy it takes a millisecond."""
 
 UPLOAD_PACK: Final = "upload-pack"
 
@@ -109,7 +105,7 @@ class Asking:
                 if following is not None:
                     following.stop()
             pieces = (
-                [await _written(output)] if following is None else [*following.pieces, await following.rest()]
+                [await written(output)] if following is None else [*following.pieces, await following.rest()]
             )
         if not status and not process.stderr and _is_whole(pieces):
             return pieces
@@ -121,14 +117,6 @@ class Asking:
 def _is_whole(pieces: list[bytes]) -> bool:
     last = len(FLUSH)
     return b"".join(piece[-last:] for piece in pieces[-last - 1 :]).endswith(FLUSH)
-
-
-async def _written(file: int) -> bytes:
-    """What git has written to a file, which stays open."""
-    size = os.lseek(file, 0, os.SEEK_CUR)
-    if size < _LONG:
-        return os.pread(file, size, 0)
-    return await to_the_end(os.pread, file, size, 0)
 
 
 class _Files:

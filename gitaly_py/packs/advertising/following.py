@@ -39,10 +39,7 @@ class Following:
 
     async def rest(self) -> bytes:
         """What was not read so far, once git has ended."""
-        size = os.lseek(self._file, 0, os.SEEK_CUR) - self._read
-        if size <= _PIECE:
-            return os.pread(self._file, size, self._read)
-        return await to_the_end(os.pread, self._file, size, self._read)
+        return await written(self._file, self._read)
 
     def _look(self) -> None:
         written = os.lseek(self._file, 0, os.SEEK_CUR)
@@ -52,3 +49,11 @@ class Following:
             self.pieces.append(piece)
             self._early.take(piece)
         self._timer = asyncio.get_running_loop().call_later(_STEP, self._look)
+
+
+async def written(file: int, begin: int = 0) -> bytes:
+    """What was written to a file from `begin` on. file: it stays open."""
+    size = os.lseek(file, 0, os.SEEK_CUR) - begin
+    if size <= _PIECE:
+        return os.pread(file, size, begin)
+    return await to_the_end(os.pread, file, size, begin)

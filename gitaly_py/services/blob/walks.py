@@ -7,14 +7,11 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from gitaly_py.git.commands import Command, Flag
-from gitaly_py.git.errors import describe_status
-from gitaly_py.git.process import Process
-from gitaly_py.git.wire.goquote import quote
 from gitaly_py.rpc.checks import FieldCheck, each
-from gitaly_py.rpc.status import Internal
 from gitaly_py.services.app import Call
 from gitaly_py.services.checks import revision_test
 from gitaly_py.services.commit.revisions import revision_input
+from gitaly_py.services.commit.walks import check_walk
 from gitaly_py.services.piping import Source
 
 _validate = revision_test(prefix="invalid revision: ", paths=True, pseudo=True)
@@ -43,18 +40,9 @@ def walk(
     command = Command(name="rev-list", flags=flags, args=walked.arguments, paths=[])
     hex_length = call.repository.reader().format.hex_length
     choose = None if paths is None else partial(_divide, hex_length, paths)
-    return Source(command, _check, walked.stdin, choose)
+    return Source(command, partial(check_walk, "processing blobs"), walked.stdin, choose)
 
 
 def _divide(hex_length: int, paths: deque[bytes], lines: list[bytes]) -> list[bytes]:
     paths.extend([line[hex_length + 1 :] for line in lines])
     return [line[:hex_length] for line in lines]
-
-
-async def _check(process: Process) -> None:
-    status = await process.wait()
-    if status != 0:
-        raise Internal(
-            f"processing blobs: rev-list pipeline command: {describe_status(status)}"
-            f", stderr: {quote(process.stderr)}"
-        )

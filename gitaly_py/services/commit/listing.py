@@ -6,19 +6,16 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
 from gitaly_py.git.commands import Flag
-from gitaly_py.git.errors import describe_status
-from gitaly_py.git.process import Process, Stderr
-from gitaly_py.git.wire.goquote import quote
+from gitaly_py.git.process import Stderr
 from gitaly_py.pb.commit_pb2 import ListCommitsRequest
 from gitaly_py.pb.shared_pb2 import PaginationCursor, PaginationParameter
 from gitaly_py.rpc.checks import some
 from gitaly_py.rpc.packer import Last
-from gitaly_py.rpc.status import Internal
 from gitaly_py.services.app import Call
 from gitaly_py.services.commit.reading import encoded_commits
 from gitaly_py.services.commit.revisions import revision_input
 from gitaly_py.services.commit.service import service
-from gitaly_py.services.commit.walks import common_flags, rev_list, revisions
+from gitaly_py.services.commit.walks import check_walk, common_flags, rev_list, revisions
 
 _ORDERS: dict[int, list[Flag]] = {
     ListCommitsRequest.TOPO: ["--topo-order"],
@@ -77,16 +74,7 @@ async def _walk(call: Call, request: ListCommitsRequest, page: Page) -> AsyncGen
             yield page.cut(ids)
             if page.next_cursor:
                 return
-        await _check(process)
-
-
-async def _check(process: Process) -> None:
-    status = await process.wait()
-    if status != 0:
-        raise Internal(
-            f"iterating objects: rev-list pipeline command: {describe_status(status)}"
-            f", stderr: {quote(process.stderr)}"
-        )
+        await check_walk("iterating objects", process)
 
 
 def _flags(request: ListCommitsRequest, page: Page) -> list[Flag]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from gitaly_py.git.commands import Command, Flag
+from gitaly_py.git.errors import describe_status
+from gitaly_py.git.process import Process
 from gitaly_py.git.reading.branches import default_branch
+from gitaly_py.git.wire.goquote import quote
 from gitaly_py.pb.commit_pb2 import CountCommitsRequest, FindCommitsRequest, ListCommitsRequest
 from gitaly_py.pb.shared_pb2 import GlobalOptions
 from gitaly_py.rpc.checks import FieldCheck
-from gitaly_py.rpc.status import during
+from gitaly_py.rpc.status import Internal, during
 from gitaly_py.services.app import Call
 from gitaly_py.services.checks import revision_test
 from gitaly_py.services.commit.revisions import RevisionInput
@@ -42,6 +45,15 @@ def rev_list(
         paths=list(paths),
         global_flags=literal_pathspecs(options),
     )
+
+
+async def check_walk(doing: str, process: Process) -> None:
+    """Waits for a `git rev-list`. Raises Internal unless it ended well. doing: what it was walking for."""
+    status = await process.wait()
+    if status != 0:
+        raise Internal(
+            f"{doing}: rev-list pipeline command: {describe_status(status)}, stderr: {quote(process.stderr)}"
+        )
 
 
 def literal_pathspecs(options: GlobalOptions) -> list[str]:

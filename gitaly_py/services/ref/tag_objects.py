@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
+from functools import partial
 
 from gitaly_py.git.commands import Command
-from gitaly_py.git.errors import describe_status
-from gitaly_py.git.process import Process
 from gitaly_py.git.reading.errors import ObjectNotFound
 from gitaly_py.git.reading.interface import GitObject, Reader
-from gitaly_py.git.wire.goquote import quote
 from gitaly_py.git.wire.tags import parse_tag, split_signature, target_of
 from gitaly_py.pb.ref_pb2 import (
     GetTagMessagesRequest,
@@ -24,7 +22,7 @@ from gitaly_py.rpc.packer import STREAM_BYTES
 from gitaly_py.rpc.status import Internal, during
 from gitaly_py.services.app import Call
 from gitaly_py.services.commit.revisions import revision_input
-from gitaly_py.services.commit.walks import revisions
+from gitaly_py.services.commit.walks import check_walk, revisions
 from gitaly_py.services.piping import Source, contents
 from gitaly_py.services.ref.service import service
 
@@ -84,7 +82,8 @@ async def _walked(call: Call, given: Sequence[bytes]) -> AsyncGenerator[tuple[st
     command = Command(name="rev-list", flags=flags, args=walked.arguments, paths=[])
     begun = ""
     pieces: list[bytes] = []
-    async with aclosing(contents(call, Source(command, _check, walked.stdin), limit=-1)) as batches:
+    source = Source(command, partial(check_walk, "cat-file iterator stop"), walked.stdin)
+    async with aclosing(contents(call, source, limit=-1)) as batches:
         async for parts in batches:
             for oid, _, data in parts:
                 if oid and begun:
@@ -94,15 +93,6 @@ async def _walked(call: Call, given: Sequence[bytes]) -> AsyncGenerator[tuple[st
                 pieces.append(data)
     if begun:
         yield begun, b"".join(pieces)
-
-
-async def _check(process: Process) -> None:
-    status = await process.wait()
-    if status != 0:
-        raise Internal(
-            f"cat-file iterator stop: rev-list pipeline command: {describe_status(status)}"
-            f", stderr: {quote(process.stderr)}"
-        )
 
 
 async def _tag(reader: Reader, revision: str) -> GitObject:

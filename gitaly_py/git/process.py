@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypedDict, Unpack
 
@@ -339,12 +339,14 @@ def _started(
             cwd=cwd,
             process_group=0,
         )
-        if _stands_behind(command):
-            nice = _BEHIND + os.getpriority(os.PRIO_PROCESS, 0)
-            os.setpriority(os.PRIO_PROCESS, child.pid, min(nice, _LAST))
-        return child
     except OSError as error:
         raise SpawnFailed(command, error) from error
+    if _stands_behind(command):
+        nice = _BEHIND + os.getpriority(os.PRIO_PROCESS, 0)
+        # A service's system calls may be filtered; then it has the daemon's own.
+        with suppress(PermissionError):
+            os.setpriority(os.PRIO_PROCESS, child.pid, min(nice, _LAST))
+    return child
 
 
 def _stands_behind(command: str) -> bool:

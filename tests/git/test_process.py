@@ -542,3 +542,15 @@ def test_git_stands_behind_the_daemon_when_processors_are_busy_but_for_packs(run
                 assert os.getpriority(os.PRIO_PROCESS, process.pid) == nice
 
     run(body)
+
+
+def test_git_runs_where_its_nice_value_may_not_be_set(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "setpriority", refused)
+
+    async def body(git: Git) -> None:
+        assert (await git.run(None, HASH_OBJECT)).status == 0
+
+    run(body)

@@ -10,9 +10,9 @@ from gitaly_py.interceptors.cost import Cost
 from gitaly_py.interceptors.invalidation import Invalidation
 from gitaly_py.interceptors.limits import RpcLimits
 from gitaly_py.interceptors.server_metrics import ServerMetrics
-from gitaly_py.interceptors.tracing import TracedCall
+from gitaly_py.interceptors.tracing import Tracing
 from gitaly_py.rpc.methods import Method
-from gitaly_py.rpc.steps import ReporterFactory, StepFactory, Steps
+from gitaly_py.rpc.steps import Reporter, Step, Steps
 from gitaly_py.telemetry.tracing import is_on as traces_are_on
 
 
@@ -22,18 +22,20 @@ def steps(tokens: Tokens, logged: LoggedMethods, limits: RpcLimits) -> Steps:
     tokens: which tokens are accepted; logged: which methods get an access log line; limits: of RPCs.
     """
 
-    def handling(method: Method) -> tuple[StepFactory, ...]:
+    cost = Cost()
+
+    def handling(method: Method) -> tuple[Step, ...]:
         inner = Invalidation.of(method)
         limited = limits.of(method)
         if limited is None:
-            return (Cost, *inner)
+            return (cost, *inner)
         # A refused stream still tells what it has cost.
         is_stream = method.client_streaming or method.server_streaming
-        return (Cost, limited, *inner) if is_stream else (limited, Cost, *inner)
+        return (cost, limited, *inner) if is_stream else (limited, cost, *inner)
 
-    traced: tuple[ReporterFactory, ...] = (TracedCall,) if traces_are_on() else ()
+    traced: tuple[Reporter, ...] = (Tracing(),) if traces_are_on() else ()
     return Steps(
-        reporters=(Correlation, *traced, AccessLog.of(logged), ClientRequests, ServerMetrics),
-        admission=(Authentication.by(tokens),),
+        reporters=(Correlation(), *traced, AccessLog(logged), ClientRequests(), ServerMetrics()),
+        gates=(Authentication(tokens),),
         handling=handling,
     )

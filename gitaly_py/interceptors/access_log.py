@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
@@ -60,31 +60,19 @@ class LoggedMethods:
 
 
 class AccessLog:
-    """Writes the line of one call."""
+    """Writes the line of each call. logged: the methods that have one."""
 
-    __slots__ = ("_call", "_wanted")
+    def __init__(self, logged: LoggedMethods) -> None:
+        self._logged = logged
+        self._decisions: dict[Method, bool] = {}
 
-    def __init__(self, call: Call[Any, Any], wanted: bool) -> None:
-        self._call = call
-        self._wanted = wanted
+    def begin(self, _: Call[Any, Any]) -> None:
+        """Nothing is known yet."""
 
-    @classmethod
-    def of(cls, logged: LoggedMethods) -> Callable[[Call[Any, Any]], AccessLog]:
-        """The factory of this reporter; whether a method is logged is decided once a method."""
-        decisions: dict[Method, bool] = {}
-
-        def make(call: Call[Any, Any]) -> AccessLog:
-            method = call.method
-            if method not in decisions:
-                decisions[method] = method.path in logged
-            return cls(call, decisions[method])
-
-        return make
-
-    def end(self) -> None:
-        if not self._wanted:
+    def end(self, call: Call[Any, Any]) -> None:
+        """See Reporter."""
+        if not self._is_logged(call.method):
             return
-        call = self._call
         entry = _request_fields(call)
         if call.fields:
             entry.update(call.fields)
@@ -94,6 +82,12 @@ class AccessLog:
         else:
             entry.update(_error_fields(call))
             logs.write(entry, _finished(call.method, code))
+
+    def _is_logged(self, method: Method) -> bool:
+        decided = self._decisions.get(method)
+        if decided is None:
+            decided = self._decisions[method] = method.path in self._logged
+        return decided
 
 
 def _finished(method: Method, code: StatusCode) -> logs.Shared:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 
 from gitaly_py.rpc.call import Call
@@ -32,37 +30,25 @@ class Tokens:
 class Authentication:
     """Refuses a call without a valid token. Health checks are open to everyone."""
 
-    __slots__ = ("_call", "_tokens")
-
-    def __init__(self, tokens: Tokens, call: Call[Any, Any]) -> None:
+    def __init__(self, tokens: Tokens) -> None:
         self._tokens = tokens
-        self._call = call
 
-    @classmethod
-    def by(cls, tokens: Tokens) -> Callable[[Call[Any, Any]], Authentication]:
-        """The factory of this step."""
-        return lambda call: cls(tokens, call)
-
-    async def __aenter__(self) -> None:
-        if self._call.method.service in _OPEN_SERVICES:
+    def __call__(self, call: Call[Any, Any]) -> None:
+        """See Gate."""
+        if call.method.service in _OPEN_SERVICES:
             return
         enforced = not self._tokens.transitioning
         if not self._tokens.secret:
             _count("server disabled authentication", enforced=enforced)
             return
         try:
-            verify(self._call.metadata.first("authorization"), self._tokens.secret, time.time())
+            verify(call.metadata.first("authorization"), self._tokens.secret, time.time())
         except RpcError as error:
             _count("unauthenticated" if isinstance(error, Unauthenticated) else "denied", enforced=enforced)
             if enforced:
                 raise
         else:
             _count("ok" if enforced else "would be ok", enforced=enforced)
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
 
 
 def verify(header: str, secret: bytes, now: float) -> None:

@@ -16,13 +16,11 @@ from gitaly_py.telemetry.call_metrics import CounterSeries
 class ClientRequests:
     """Adds one to `gitaly_service_client_requests_total`."""
 
-    __slots__ = ("_call",)
+    def begin(self, _: Call[Any, Any]) -> None:
+        """Calls count when they end."""
 
-    def __init__(self, call: Call[Any, Any]) -> None:
-        self._call = call
-
-    def end(self) -> None:
-        call = self._call
+    def end(self, call: Call[Any, Any]) -> None:
+        """See Reporter."""
         _series(
             call.method,
             code_name(call.status.code),

@@ -21,13 +21,12 @@ _USABLE = re.compile(rf"[!-~][ -~]{{0,{MAX_LENGTH - 1}}}")
 class Correlation:
     """Takes the client's id, or makes one where there is none to be used, and puts it on all log entries."""
 
-    __slots__ = ()
-
-    def __init__(self, call: Call[Any, Any]) -> None:
+    def begin(self, call: Call[Any, Any]) -> None:
+        """See Reporter."""
         given = call.metadata.first(KEY)
         call.correlation_id = given if _USABLE.fullmatch(given) else os.urandom(16).hex()
         # Never reset: each call runs in a context of its own.
         current_id.set(call.correlation_id)
 
-    def end(self) -> None:
+    def end(self, _: Call[Any, Any]) -> None:
         """Nothing is left to do."""

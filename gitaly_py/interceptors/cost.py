@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Any
 
 from gitaly_py.rpc.call import Call
@@ -35,18 +34,11 @@ class Cost:
     The response of a call without a response stream does not count: it is not sent yet.
     """
 
-    __slots__ = ("_call",)
+    def enter(self, _: Call[Any, Any]) -> None:
+        """Nothing is known yet."""
 
-    def __init__(self, call: Call[Any, Any]) -> None:
-        self._call = call
-
-    async def __aenter__(self) -> None:
-        return None
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        call = self._call
+    def leave(self, call: Call[Any, Any]) -> None:
+        """See Step."""
         responses = call.response_bytes if call.method.server_streaming else 0
         static = _BY_METHOD.get(call.method.name)
         if static is None:

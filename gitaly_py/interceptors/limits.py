@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache, partial
-from types import TracebackType
+from collections.abc import Awaitable, Sequence
+from functools import cache
 from typing import Any, Final
 
 from gitaly_py.config.limits import Concurrency
@@ -15,7 +14,7 @@ from gitaly_py.limits.report import Report
 from gitaly_py.limits.sections import NAMELESS, PER_RPC, by_rpc, nameless
 from gitaly_py.rpc.call import Call
 from gitaly_py.rpc.methods import Method
-from gitaly_py.rpc.steps import StepFactory
+from gitaly_py.rpc.steps import Step
 from gitaly_py.telemetry import fields, metrics
 from gitaly_py.telemetry.call_metrics import CounterSeries
 
@@ -34,7 +33,7 @@ class RpcLimits:
         self._entries = by_rpc(entries)
         self._limiters = limiters
 
-    def of(self, method: Method) -> StepFactory | None:
+    def of(self, method: Method) -> Step | None:
         """The step that limits a method, None for one without a limit."""
         entry = self._entries.get(method.path)
         if entry is None:
@@ -45,37 +44,53 @@ class RpcLimits:
         if nameless(entry) is not entry:
             report = _report(method, authenticated=False)
             others = self._limiters.make(name + NAMELESS, nameless(entry), report)
-        return None if named is others is None else partial(Limited, named, others)
+        return None if named is others is None else Limited(named, others)
 
 
 class Limited:
-    """Holds a slot while the call runs. Calls without a repository are not limited.
+    """Holds a slot while a call runs. Calls without a repository are not limited.
 
     named, nameless: the limiters of callers with and without a user name, None where there is none.
     """
 
-    __slots__ = ("_authenticated", "_call", "_limiter", "_slot")
+    def __init__(self, named: Acquirable | None, nameless: Acquirable | None) -> None:
+        self._named = named
+        self._nameless = nameless
+        self._slots: dict[Call[Any, Any], Slot] = {}
 
-    def __init__(self, named: Acquirable | None, nameless: Acquirable | None, call: Call[Any, Any]) -> None:
-        self._call = call
-        self._authenticated = is_authenticated(call)
-        self._limiter = named if self._authenticated else nameless
-        self._slot: Slot | None = None
+    def enter(self, call: Call[Any, Any]) -> Awaitable[None] | None:
+        """See Step. Most calls find a slot free, and those never wait."""
+        authenticated = is_authenticated(call)
+        limiter = self._named if authenticated else self._nameless
+        key = "" if call.target is None else call.target.relative_path
+        if limiter is None or not key:
+            return None
+        try:
+            slot = limiter.acquire_now(key)
+        except LimitReached:
+            _tell(authenticated)
+            raise
+        if slot is None:
+            return self._wait(call, limiter.acquire(key), authenticated)
+        self._slots[call] = slot
+        return None
 
-    async def __aenter__(self) -> None:
-        key = "" if self._call.target is None else self._call.target.relative_path
-        if self._limiter is not None and key:
-            try:
-                self._slot = await self._limiter.acquire(key)
-            except LimitReached:
-                fields.put("limit.authenticated", "true" if self._authenticated else "false")
-                raise
+    def leave(self, call: Call[Any, Any]) -> None:
+        """See Step."""
+        slot = self._slots.pop(call, None)
+        if slot is not None:
+            slot.release()
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._slot is not None:
-            self._slot.release()
+    async def _wait(self, call: Call[Any, Any], acquired: Awaitable[Slot], authenticated: bool) -> None:
+        try:
+            self._slots[call] = await acquired
+        except LimitReached:
+            _tell(authenticated)
+            raise
+
+
+def _tell(authenticated: bool) -> None:
+    fields.put("limit.authenticated", "true" if authenticated else "false")
 
 
 def is_authenticated(call: Call[Any, Any]) -> bool:

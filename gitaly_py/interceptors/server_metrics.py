@@ -19,17 +19,15 @@ _OPEN_ENDED = ("/grpc.health.v1.Health/Watch",)
 
 
 class ServerMetrics:
-    """Counts a call, its messages and its time, and keeps the slow ones."""
+    """Counts calls, their messages and their time, and keeps the slow ones."""
 
-    __slots__ = ("_call", "_series")
+    def begin(self, call: Call[Any, Any]) -> None:
+        """See Reporter."""
+        _series(call.method).started.value += 1
 
-    def __init__(self, call: Call[Any, Any]) -> None:
-        self._call = call
-        self._series = _series(call.method)
-        self._series.started.value += 1
-
-    def end(self) -> None:
-        call, series = self._call, self._series
+    def end(self, call: Call[Any, Any]) -> None:
+        """See Reporter."""
+        series = _series(call.method)
         code = call.status.code
         # Enum members hash slowly, and nearly every call is well.
         handled = series.ok if code is StatusCode.OK else series.handled[code]

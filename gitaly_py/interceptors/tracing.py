@@ -23,15 +23,16 @@ _FAILURES = {
 """Codes that are the server's failures in OpenTelemetry's conventions; the others are the client's affair."""
 
 
-class TracedCall:
-    """The span of one call; everything that the call begins is a part of it."""
+class Tracing:
+    """The spans of calls; everything that a call begins is a part of its span."""
 
-    __slots__ = ("_call", "_span")
+    def __init__(self) -> None:
+        self._spans: dict[Call[Any, Any], tracing.Span] = {}
 
-    def __init__(self, call: Call[Any, Any]) -> None:
-        self._call = call
+    def begin(self, call: Call[Any, Any]) -> None:
+        """See Reporter."""
         method = call.method
-        self._span = tracing.begin(
+        span = tracing.begin(
             f"{method.service}/{method.name}",
             {
                 "rpc.system": "grpc",
@@ -42,12 +43,14 @@ class TracedCall:
             kind=tracing.Kind.SERVER,
             parent={key: call.metadata.first(key) for key in _CARRIER if key in call.metadata},
         )
-        if self._span is not None:
+        if span is not None:
+            self._spans[call] = span
             # Never undone: each call runs in a context of its own.
-            self._span.enter()
+            span.enter()
 
-    def end(self) -> None:
-        span, call = self._span, self._call
+    def end(self, call: Call[Any, Any]) -> None:
+        """See Reporter."""
+        span = self._spans.pop(call, None)
         if span is None:
             return
         code = call.status.code

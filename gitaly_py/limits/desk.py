@@ -68,16 +68,19 @@ class Settings(NamedTuple):
 class _Caller:
     """A caller of another process while it waits or holds a slot."""
 
-    __slots__ = ("_answer", "_number", "_slot", "_waiter")
+    __slots__ = ("_answer", "_key", "_limiter", "_number", "_slot", "_waiter")
 
-    def __init__(self, number: int, answer: Callable[[Answer], None]) -> None:
+    def __init__(self, number: int, answer: Callable[[Answer], None], limiter: Limiter, key: str) -> None:
         self._number = number
         self._answer = answer
+        self._limiter = limiter
+        self._key = key
         self._slot: Held | None = None
         self._waiter: Waiter | None = None
 
-    def line_up(self, limiter: Limiter, key: str) -> None:
+    def line_up(self) -> None:
         """Asks for a slot; most get theirs at once."""
+        limiter, key = self._limiter, self._key
         try:
             slot = limiter.enter(key)
         except QueueFull as error:
@@ -86,7 +89,7 @@ class _Caller:
         if slot is not None:
             self._enter(slot, 0.0)
             return
-        self._waiter = limiter.line_up(key, lambda slot: self._settle(slot, limiter, key))
+        self._waiter = limiter.line_up(key, self._settle)
         self._answer(Queued(self._number, limiter.crowd(key)[0]))
 
     def leave(self) -> None:
@@ -96,10 +99,11 @@ class _Caller:
         elif self._waiter is not None:
             self._waiter.leave()
 
-    def _settle(self, slot: Held | None, limiter: Limiter, key: str) -> bool:
+    def _settle(self, slot: Held | None) -> bool:
         waiter, self._waiter = self._waiter, None
         if waiter is None:
             return False
+        limiter, key = self._limiter, self._key
         seconds = limiter.waited(waiter)
         if slot is not None:
             self._enter(slot, seconds)
@@ -158,8 +162,11 @@ class Visitor:
     def receive(self, message: Request) -> None:
         """Takes a message of the process."""
         if isinstance(message, Acquire):
-            caller = self._callers[message.number] = _Caller(message.number, self._answer)
-            caller.line_up(self._desk.limiter(message.limiter), message.key)
+            limiter = self._desk.limiter(message.limiter)
+            caller = self._callers[message.number] = _Caller(
+                message.number, self._answer, limiter, message.key
+            )
+            caller.line_up()
         else:
             leaving = self._callers.pop(message.number, None)
             if leaving is not None:

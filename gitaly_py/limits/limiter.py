@@ -144,14 +144,18 @@ class Limiter:
 
     async def acquire(self, key: str) -> Slot:
         """A slot of `key`, as soon as one is free. Raises QueueFull, QueueTimeout."""
+        slot = self.acquire_now(key)
+        return await self._waited(key) if slot is None else slot
+
+    def acquire_now(self, key: str) -> Slot | None:
+        """See Acquirable."""
         try:
             slot = self.enter(key)
         except QueueFull as error:
             self._monitor.dropped(key, *self.crowd(key), 0.0, error.reason)
             raise
-        if slot is None:
-            return await self._waited(key)
-        self._monitor.passed(key, slot.running)
+        if slot is not None:
+            self._monitor.passed(key, slot.running)
         return slot
 
     def enter(self, key: str) -> Held | None:

@@ -16,6 +16,9 @@ from gitaly_py.limits.state import LimiterState
 class Acquirable(Protocol):
     """A limiter, wherever it is."""
 
+    def acquire_now(self, key: str, /) -> Slot | None:
+        """A slot of `key` if one can be had without waiting; else `acquire` gets one. Raises QueueFull."""
+
     async def acquire(self, key: str) -> Slot:
         """A slot of `key`, as soon as one is free. Raises LimitReached."""
 

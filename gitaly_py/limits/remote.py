@@ -21,24 +21,24 @@ class DeskLost(Exception):
 class _Answers:
     """What one caller is told, in order. Much smaller than an asyncio.Queue, and callers may be many."""
 
-    __slots__ = ("_arrived", "_waiter")
+    __slots__ = ("_waiter", "arrived")
 
     def __init__(self) -> None:
-        self._arrived: list[Answer | None] = []
+        self.arrived: list[Answer | None] = []
         self._waiter: asyncio.Future[None] | None = None
 
     def put(self, answer: Answer | None) -> None:
         """Takes an answer; None: there will be no other."""
-        self._arrived.append(answer)
+        self.arrived.append(answer)
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    async def next(self) -> Answer | None:
-        """The next one, as soon as it is there."""
-        if not self._arrived:
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
-        return self._arrived.pop(0)
+    def next(self) -> asyncio.Future[None]:
+        """Done as soon as there is one."""
+        self._waiter = asyncio.get_running_loop().create_future()
+        if self.arrived:
+            self._waiter.set_result(None)
+        return self._waiter
 
 
 class RemoteDesk:
@@ -84,17 +84,23 @@ class RemoteLimiter:
         self._name = name
         self._monitor = monitor
 
+    def acquire_now(self, _: str) -> Slot | None:
+        """See Acquirable: only the other process knows."""
+        return None
+
     async def acquire(self, key: str) -> Slot:
         """A slot of `key`, as soon as one is free. Raises QueueFull, QueueTimeout, DeskLost."""
         number, answers = self._desk.line_up(self._name, key)
         began = asyncio.get_running_loop().time()
         queued = False
         try:
-            answer = await answers.next()
+            await answers.next()
+            answer = answers.arrived.pop(0)
             if isinstance(answer, Queued):
                 self._monitor.queued(key, answer.waiting)
                 queued = True
-                answer = await answers.next()
+                await answers.next()
+                answer = answers.arrived.pop(0)
             elif isinstance(answer, Entered):
                 self._monitor.queued(key, 1)
                 queued = True

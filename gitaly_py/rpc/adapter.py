@@ -14,10 +14,11 @@ from grpc import StatusCode
 
 from gitaly_py.rpc.call import Call
 from gitaly_py.rpc.exchange import Exchange, Outcome
+from gitaly_py.rpc.methods import Method
 from gitaly_py.rpc.packer import Packer
 from gitaly_py.rpc.service import RepositoryRule, Rpc, Service
 from gitaly_py.rpc.status import Codes, Internal, Status, code_of, leave_undecided, status_of, text_of
-from gitaly_py.rpc.steps import Reporter, Steps, Within
+from gitaly_py.rpc.steps import Steps
 from gitaly_py.telemetry import fields, logs
 from gitaly_py.telemetry.method import current_method
 
@@ -26,6 +27,10 @@ RepositoryT = TypeVar("RepositoryT")
 
 REPORT_SECONDS = 0.002
 """The longest time between the end of a call and its log line and metrics."""
+
+READ_AGAIN_BYTES = 65536
+"""A request up to here is kept as it came while its call waits in line, and read again behind that: in memory
+a small one takes ten times as much once it is read, and callers in line may be many."""
 
 _log = structlog.get_logger("gitaly")
 
@@ -51,7 +56,7 @@ class Frame(Generic[AppT, RepositoryT]):
         self._steps = steps
         self._resolve = resolve
         self._codes = codes
-        self._ended: list[list[Reporter]] = []
+        self._ended: list[Call[AppT, RepositoryT]] = []
         self.rpcs: dict[str, Rpc] = {path: rpc for service in services for path, rpc in service.rpcs.items()}
         self._handling = {path: steps.handling(rpc.method) for path, rpc in self.rpcs.items()}
 
@@ -64,11 +69,11 @@ class Frame(Generic[AppT, RepositoryT]):
         record = fields.opened()
         current_method.set((rpc.method.service, rpc.method.name))
         call: Call[AppT, RepositoryT] = Call(rpc.method, self._app, exchange, record)
-        reporters = [factory(call) for factory in self._steps.reporters]
+        for reporter in self._steps.reporters:
+            reporter.begin(call)
         response: bytes | None = None
         try:
-            async with Within(self._steps.admission, call):
-                response = await self._answer(rpc, call, exchange)
+            response = await self._answer(rpc, call, exchange)
         except asyncio.CancelledError:
             call.status = Status(_over(exchange) or StatusCode.CANCELLED, "context canceled")
             raise
@@ -76,7 +81,7 @@ class Frame(Generic[AppT, RepositoryT]):
             call.status = self._status(rpc, call, error, over=_over(exchange))
         finally:
             call.end()
-            self._report_later(reporters)
+            self._report_later(call)
         return Outcome(call.status, response, tuple(call.trailers))
 
     def report(self) -> None:
@@ -86,25 +91,38 @@ class Frame(Generic[AppT, RepositoryT]):
         loop's exception handler.
         """
         ended, self._ended = self._ended, []
-        ends = [reporter.end for reporters in ended for reporter in reversed(reporters)]
-        for end in (*ends, logs.flush):
-            try:
-                end()
-            except Exception as error:  # noqa: BLE001 - nobody waits for a report but the loop
-                failure = {"message": "reporting a call failed", "exception": error}
-                asyncio.get_running_loop().call_exception_handler(failure)
+        reporters = self._steps.reporters[::-1]
+        for call in ended:
+            for reporter in reporters:
+                _attempt(reporter.end, call)
+        _attempt(logs.flush)
 
-    def _report_later(self, reporters: list[Reporter]) -> None:
+    def _report_later(self, call: Call[AppT, RepositoryT]) -> None:
         """Logs and metrics wait until a few calls have come together, and no client waits for them."""
         if not self._ended:
             asyncio.get_running_loop().call_later(REPORT_SECONDS, self.report)
-        self._ended.append(reporters)
+        self._ended.append(call)
 
     async def _answer(self, rpc: Rpc, call: Call[AppT, RepositoryT], exchange: Exchange) -> bytes | None:
-        call.first = await _receive(call, exchange)
-        if call.first is not None:
-            call.target = rpc.method.target_of(call.first)
-        async with Within(self._handling[rpc.method.path], call):
+        for admits in self._steps.gates:
+            admits(call)
+        encoded = await _receive(call, exchange)
+        if encoded is not None:
+            _read_first(call, encoded)
+        steps = self._handling[rpc.method.path]
+        entered = 0
+        try:
+            for step in steps:
+                waiting = step.enter(call)
+                if waiting is not None:
+                    if encoded is not None and len(encoded) <= READ_AGAIN_BYTES:
+                        call.first = call.target = None
+                    try:
+                        await waiting
+                    finally:
+                        if encoded is not None and call.first is None:
+                            _read_first(call, encoded)
+                entered += 1
             if call.first is None:
                 raise Internal(rpc.no_request)
             self._admit(rpc, call, call.first)
@@ -116,6 +134,9 @@ class Frame(Generic[AppT, RepositoryT]):
                 return encoded
             await _stream(rpc, call, exchange, argument)
             return None
+        finally:
+            for step in reversed(steps[:entered]):
+                step.leave(call)
 
     def _admit(self, rpc: Rpc, call: Call[AppT, RepositoryT], first: Message) -> None:
         for check in rpc.early_checks:
@@ -140,6 +161,14 @@ class Frame(Generic[AppT, RepositoryT]):
         return status_of(error, *tables, over=over)
 
 
+def _attempt(report: Callable[..., None], *of: Call[Any, Any]) -> None:
+    try:
+        report(*of)
+    except Exception as error:  # noqa: BLE001 - nobody waits for a report but the loop
+        failure = {"message": "reporting a call failed", "exception": error}
+        asyncio.get_running_loop().call_exception_handler(failure)
+
+
 def _is_ours(error: Exception, *tables: Codes) -> bool:
     return any(base in table for table in tables for base in type(error).__mro__)
 
@@ -149,22 +178,30 @@ def _over(exchange: Exchange) -> StatusCode | None:
     return StatusCode.DEADLINE_EXCEEDED if remaining is not None and remaining <= 0 else None
 
 
-async def _receive(call: Call[Any, Any], exchange: Exchange) -> Message | None:
+async def _receive(call: Call[Any, Any], exchange: Exchange) -> bytes | None:
     encoded = await exchange.receive()
-    if encoded is None:
-        return None
-    call.request_bytes += len(encoded)
-    call.messages_received += 1
+    if encoded is not None:
+        call.request_bytes += len(encoded)
+        call.messages_received += 1
+    return encoded
+
+
+def _decoded(method: Method, encoded: bytes) -> Message:
     try:
-        return call.method.request.FromString(encoded)
+        return method.request.FromString(encoded)
     except DecodeError as error:
         raise Internal(f"grpc: error unmarshalling request: {error}") from error
 
 
+def _read_first(call: Call[Any, Any], encoded: bytes) -> None:
+    call.first = _decoded(call.method, encoded)
+    call.target = call.method.target_of(call.first)
+
+
 async def _requests(call: Call[Any, Any], exchange: Exchange, first: Message) -> AsyncIterator[Message]:
     yield first
-    while (message := await _receive(call, exchange)) is not None:
-        yield message
+    while (encoded := await _receive(call, exchange)) is not None:
+        yield _decoded(call.method, encoded)
 
 
 async def _stream(rpc: Rpc, call: Call[Any, Any], exchange: Exchange, argument: Any) -> None:

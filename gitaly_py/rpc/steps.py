@@ -1,15 +1,13 @@
-"""What happens around every handler: reporters and steps.
+"""What happens around every handler: reporters, gates and steps.
 
-A reporter sees a call from its very beginning to its very end, whatever becomes of it. A step
-surrounds the handler, may refuse the call by raising, and sees the exception on the way out.
-Both are small classes with one instance a call.
+All of them are shared by the calls of a daemon, or of a method: what a call needs kept is kept by the call,
+or under it. A call that waits in line is small so, and one that need not wait begins no coroutine for them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Protocol
 
 from gitaly_py.rpc.call import Call
@@ -17,63 +15,35 @@ from gitaly_py.rpc.methods import Method
 
 
 class Reporter(Protocol):
-    """Made when a call begins; `end` is called once, when `call.status` is final."""
+    """Sees a call from its very beginning to its very end, whatever becomes of it."""
 
-    def end(self) -> None: ...
+    def begin(self, call: Call[Any, Any], /) -> None: ...
+
+    def end(self, call: Call[Any, Any], /) -> None:
+        """Once, when `call.status` is final."""
 
 
-class ReporterFactory(Protocol):
-    def __call__(self, call: Call[Any, Any], /) -> Reporter: ...
+Gate = Callable[[Call[Any, Any]], None]
+"""Looks at a call before anything of its request is read, and refuses it by raising."""
 
 
 class Step(Protocol):
-    """An asynchronous context manager around the rest of the call."""
+    """Surrounds the handler of a call."""
 
-    async def __aenter__(self) -> None: ...
+    def enter(self, call: Call[Any, Any], /) -> Awaitable[None] | None:
+        """Before what it surrounds, which waits for what is returned. Either may raise to refuse the call."""
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
-    ) -> None: ...
-
-
-class StepFactory(Protocol):
-    def __call__(self, call: Call[Any, Any], /) -> Step: ...
+    def leave(self, call: Call[Any, Any], /) -> None:
+        """After what it surrounds, however that ended; not for a call that it refused."""
 
 
 @dataclass(frozen=True)
 class Steps:
     """The order of everything around a handler, outermost first.
 
-    admission: before anything of the request is read; handling: of a method, once the first message is there.
+    handling: of a method, once the first message is there.
     """
 
-    reporters: tuple[ReporterFactory, ...] = ()
-    admission: tuple[StepFactory, ...] = ()
-    handling: Callable[[Method], tuple[StepFactory, ...]] = lambda _: ()
-
-
-class Within:
-    """Enters steps in order and leaves them in reverse, also when one of them refuses the call."""
-
-    __slots__ = ("_call", "_entered", "_factories")
-
-    def __init__(self, factories: Sequence[StepFactory], call: Call[Any, Any]) -> None:
-        self._factories = factories
-        self._call = call
-        self._entered: list[Step] = []
-
-    async def __aenter__(self) -> None:
-        for factory in self._factories:
-            step = factory(self._call)
-            try:
-                await step.__aenter__()
-            except BaseException as error:
-                await self.__aexit__(type(error), error, error.__traceback__)
-                raise
-            self._entered.append(step)
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        while self._entered:
-            await self._entered.pop().__aexit__(kind, error, trace)
+    reporters: tuple[Reporter, ...] = ()
+    gates: tuple[Gate, ...] = ()
+    handling: Callable[[Method], tuple[Step, ...]] = lambda _: ()

@@ -32,11 +32,12 @@ def end(seconds: float, at: float, *, method: Method = FIND) -> None:
     call: Call[Any, Any] = Call(method, None, HandMadeExchange(), {})
     call.target = Repository(storage_name="default", relative_path="a.git")
     call.correlation_id = "id"
-    metrics = ServerMetrics(call)
+    metrics = ServerMetrics()
+    metrics.begin(call)
     call.started = at - seconds
     call._ended = time.monotonic()
     call._began = call._ended - seconds
-    metrics.end()
+    metrics.end(call)
 
 
 def test_the_slowest_call_is_kept_with_what_it_was_about(kept: SlowCalls) -> None:

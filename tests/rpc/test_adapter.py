@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from types import TracebackType
+from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
 import pytest
@@ -178,23 +177,18 @@ async def test_on_a_hang_up_the_handler_ends_before_the_steps_around_it() -> Non
     order: list[str] = []
 
     class Around:
-        def __init__(self, call: Any) -> None:
-            pass
-
-        async def __aenter__(self) -> None:
+        def enter(self, _: Any) -> None:
             order.append("enter")
 
-        async def __aexit__(
-            self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-        ) -> None:
-            order.append(f"leave {kind.__name__ if kind else None}")
+        def leave(self, _: Any) -> None:
+            order.append("leave")
 
     class Report:
-        def __init__(self, call: Any) -> None:
-            self.call = call
+        def begin(self, _: Any) -> None:
+            order.append("begin")
 
-        def end(self) -> None:
-            order.append(f"report {self.call.status.code.name}")
+        def end(self, call: Any) -> None:
+            order.append(f"report {call.status.code.name}")
 
     service = Service("CommitService")
 
@@ -206,7 +200,7 @@ async def test_on_a_hang_up_the_handler_ends_before_the_steps_around_it() -> Non
         finally:
             order.append("handler closed")
 
-    frame = frame_of(service, steps=Steps(reporters=(Report,), handling=lambda _: (Around,)))
+    frame = frame_of(service, steps=Steps(reporters=(Report(),), handling=lambda _: (Around(),)))
     exchange = HandMadeExchange([ListCommitsRequest(repository=REPOSITORY)])
     exchange.reading.clear()
     serving = asyncio.get_running_loop().create_task(
@@ -217,30 +211,67 @@ async def test_on_a_hang_up_the_handler_ends_before_the_steps_around_it() -> Non
     with pytest.raises(asyncio.CancelledError):
         await serving
     frame.report()
-    assert order == ["enter", "handler closed", "leave CancelledError", "report CANCELLED"]
+    assert order == ["begin", "enter", "handler closed", "leave", "report CANCELLED"]
 
 
-async def test_a_step_that_refuses_leaves_those_entered_before_it() -> None:
+class Around:
+    """A step that says what it does. refusal: what it raises; waits: not before others had their turn."""
+
+    def __init__(self, name: str, order: list[str], refusal: Exception | None = None, *, waits: bool = False):
+        self._name = name
+        self._order = order
+        self._refusal = refusal
+        self._waits = waits
+
+    def enter(self, _: Any) -> Awaitable[None] | None:
+        self._order.append(f"enter {self._name}")
+        return self._wait() if self._waits else self._decide()
+
+    def leave(self, _: Any) -> None:
+        self._order.append(f"leave {self._name}")
+
+    async def _wait(self) -> None:
+        await asyncio.sleep(0)
+        self._order.append(f"{self._name} has waited")
+        self._decide()
+
+    def _decide(self) -> None:
+        if self._refusal is not None:
+            raise self._refusal
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_a_step_that_refuses_leaves_those_entered_before_it(waits: bool) -> None:
+    order: list[str] = []
+    second = Around("second", order, NotFound("no"), waits=waits)
+    around = (Around("first", order), second, Around("third", order))
+    outcome, _ = await serve(
+        find_commit_service("x"), FindCommitRequest(), steps=Steps(handling=lambda _: around)
+    )
+    waited = ["second has waited"] if waits else []
+    assert order == ["enter first", "enter second", *waited, "leave first"]
+    assert outcome.status.code is StatusCode.NOT_FOUND
+
+
+async def test_the_handler_runs_once_a_step_has_waited() -> None:
+    order: list[str] = []
+    steps = Steps(handling=lambda _: (Around("one", order, waits=True), Around("other", order)))
+    request = FindCommitRequest(repository=REPOSITORY, revision=b"main")
+    outcome, _ = await serve(find_commit_service("x"), request, steps=steps)
+    assert order == ["enter one", "one has waited", "enter other", "leave other", "leave one"]
+    assert outcome.status.code is StatusCode.OK
+
+
+async def test_a_gate_refuses_a_call_before_its_request_is_read_and_any_step() -> None:
     order: list[str] = []
 
-    def step(name: str, error: Exception | None = None) -> Any:
-        class Around:
-            def __init__(self, call: Any) -> None:
-                pass
+    def refuse(call: Any) -> None:
+        order.append(f"gate, {call.messages_received} received")
+        raise NotFound("no")
 
-            async def __aenter__(self) -> None:
-                order.append(f"enter {name}")
-                if error:
-                    raise error
-
-            async def __aexit__(self, *raised: object) -> None:
-                order.append(f"leave {name}")
-
-        return Around
-
-    steps = Steps(admission=(step("first"), step("second", NotFound("no")), step("third")))
+    steps = Steps(gates=(refuse,), handling=lambda _: (Around("step", order),))
     outcome, _ = await serve(find_commit_service("x"), FindCommitRequest(), steps=steps)
-    assert order == ["enter first", "enter second", "leave first"]
+    assert order == ["gate, 0 received"]
     assert outcome.status.code is StatusCode.NOT_FOUND
 
 
@@ -248,14 +279,14 @@ async def test_the_time_of_a_call_ends_with_the_call_and_not_with_its_report() -
     seconds: list[float] = []
 
     class Report:
-        def __init__(self, call: Any) -> None:
-            self.call = call
+        def begin(self, _: Any) -> None:
+            pass
 
-        def end(self) -> None:
-            seconds.append(self.call.seconds)
-            seconds.append(self.call.seconds)
+        def end(self, call: Any) -> None:
+            seconds.append(call.seconds)
+            seconds.append(call.seconds)
 
-    frame = frame_of(find_commit_service("abc"), steps=Steps(reporters=(Report,)))
+    frame = frame_of(find_commit_service("abc"), steps=Steps(reporters=(Report(),)))
     exchange = HandMadeExchange([FindCommitRequest(repository=REPOSITORY, revision=b"main")])
     await frame.serve(frame.rpcs["/gitaly.CommitService/FindCommit"], exchange)
     frame.report()
@@ -267,18 +298,18 @@ async def test_a_report_that_fails_costs_no_other_and_is_told_to_the_loop() -> N
     failures: list[dict[str, Any]] = []
 
     class Failing:
-        def __init__(self, call: Any) -> None:
-            self.call = call
+        def begin(self, _: Any) -> None:
+            pass
 
-        def end(self) -> None:
-            reported.append(self.call.first.revision.decode())
+        def end(self, call: Any) -> None:
+            reported.append(call.first.revision.decode())
             raise OSError("No space left on device")
 
     class After(Failing):
-        def end(self) -> None:
-            reported.append("after " + self.call.first.revision.decode())
+        def end(self, call: Any) -> None:
+            reported.append("after " + call.first.revision.decode())
 
-    frame = frame_of(find_commit_service("abc"), steps=Steps(reporters=(After, Failing)))
+    frame = frame_of(find_commit_service("abc"), steps=Steps(reporters=(After(), Failing())))
     for name in (b"one", b"two"):
         exchange = HandMadeExchange([FindCommitRequest(repository=REPOSITORY, revision=name)])
         await frame.serve(frame.rpcs["/gitaly.CommitService/FindCommit"], exchange)

@@ -105,7 +105,15 @@ class Handlers:
     def frame(self, services: list[Service]) -> Frame[Any, Any]:
         """Serves the methods, and further services."""
         own = (self._commits(), self._transfers(), self._bundles())
-        return frame_of(*own, *services, steps=Steps(reporters=(self._report,)))
+        return frame_of(*own, *services, steps=Steps(reporters=(self,)))
+
+    def begin(self, call: Any) -> None:
+        """See Reporter."""
+        self.calls.append(call)
+
+    def end(self, call: Any) -> None:
+        """See Reporter."""
+        self.ended.append((call.method.name, call.status.code))
 
     async def until_ended(self, *expected: tuple[str, StatusCode]) -> None:
         """Waits until calls have ended so, and no others; then forgets them."""
@@ -118,16 +126,6 @@ class Handlers:
     async def _take(self, _: Any, requests: Requests) -> None:
         async for request in requests:
             self.received.append(request.data)
-
-    def _report(self, call: Any) -> Any:
-        handlers = self
-        self.calls.append(call)
-
-        class Report:
-            def end(self) -> None:
-                handlers.ended.append((call.method.name, call.status.code))
-
-        return Report()
 
     def _commits(self) -> Service:
         service = Service("CommitService")

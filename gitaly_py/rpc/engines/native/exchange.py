@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterator
+from operator import length_hint
 from typing import TYPE_CHECKING, Final
 
 from gitaly_py.rpc.exchange import Metadata
@@ -205,6 +206,9 @@ class NativeExchange:
             self._fault = fault(str(error))
             raise self._fault from error
         message, size = found
+        if not length_hint(self._messages, 1):
+            # It has given its last message, and would keep that.
+            self._messages = _NO_MESSAGES
         self._stored -= size
         self._connection.buffered -= size
         self._let_go(min(size, self._held) if self._data else self._held)

@@ -84,7 +84,11 @@ class Shared:
         template, order = layout
         return template % tuple(
             [
-                encode_basestring(value) if type(value) is str else _rendered(value)
+                encode_basestring(value)
+                if (kind := type(value)) is str
+                else repr(value)
+                if kind is int
+                else _rendered(value)
                 for value in map(entry.__getitem__, order)
             ]
         )

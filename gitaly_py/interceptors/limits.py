@@ -66,14 +66,14 @@ class Limited:
         if limiter is None or not key:
             return None
         try:
-            slot = limiter.acquire_now(key)
+            given = limiter.request(key)
         except LimitReached:
             _tell(authenticated)
             raise
-        if slot is None:
-            return self._wait(call, limiter.acquire(key), authenticated)
-        self._slots[call] = slot
-        return None
+        if isinstance(given, Slot):
+            self._slots[call] = given
+            return None
+        return self._wait(call, given, authenticated)
 
     def leave(self, call: Call[Any, Any]) -> None:
         """See Step."""

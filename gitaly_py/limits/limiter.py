@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import Any
 
 from gitaly_py.limits.clock import LOOP, Clock, Timer
 from gitaly_py.limits.errors import QueueFull, QueueTimeout
@@ -144,18 +145,19 @@ class Limiter:
 
     async def acquire(self, key: str) -> Slot:
         """A slot of `key`, as soon as one is free. Raises QueueFull, QueueTimeout."""
-        slot = self.acquire_now(key)
-        return await self._waited(key) if slot is None else slot
+        given = self.request(key)
+        return given if isinstance(given, Slot) else await given
 
-    def acquire_now(self, key: str) -> Slot | None:
+    def request(self, key: str) -> Slot | Coroutine[Any, Any, Slot]:
         """See Acquirable."""
         try:
             slot = self.enter(key)
         except QueueFull as error:
             self._monitor.dropped(key, *self.crowd(key), 0.0, error.reason)
             raise
-        if slot is not None:
-            self._monitor.passed(key, slot.running)
+        if slot is None:
+            return self._waited(key)
+        self._monitor.passed(key, slot.running)
         return slot
 
     def enter(self, key: str) -> Held | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Coroutine
+from typing import Any, Protocol
 
 from gitaly_py.config.limits import Limit
 from gitaly_py.limits.clock import LOOP, Clock
@@ -16,8 +17,8 @@ from gitaly_py.limits.state import LimiterState
 class Acquirable(Protocol):
     """A limiter, wherever it is."""
 
-    def acquire_now(self, key: str, /) -> Slot | None:
-        """A slot of `key` if one can be had without waiting; else `acquire` gets one. Raises QueueFull."""
+    def request(self, key: str) -> Slot | Coroutine[Any, Any, Slot]:
+        """As `acquire`: a slot if one can be had now, else what waits for it, to be awaited at once."""
 
     async def acquire(self, key: str) -> Slot:
         """A slot of `key`, as soon as one is free. Raises LimitReached."""

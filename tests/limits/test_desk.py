@@ -16,21 +16,55 @@ from tests.limits.test_limiter import Recorder, settle
 
 
 class Process:
-    """Another process: its end, and the desk's view of it. Messages take a turn of the loop."""
+    """Another process: its end, and the desk's view of it.
 
-    def __init__(self, desk: Desk) -> None:
+    Messages take a turn of the loop; with `quick` those of the desk are there as soon as they are looked for.
+    """
+
+    def __init__(self, desk: Desk, *, quick: bool = False) -> None:
         loop = asyncio.get_running_loop()
-        self.remote = RemoteDesk(lambda message: loop.call_soon(self._to_desk, message))
-        self.visitor: Visitor = desk.visitor(lambda answer: loop.call_soon(self.remote.receive, answer))
+        self.quick = quick
+        self.looks = 0
+        self._loop = loop
+        self.remote = RemoteDesk(self)
+        self._sent: list[Any] = []
+        self._answered: list[Any] = []
+        self.visitor: Visitor = desk.visitor(self._answer)
         self.told = Recorder()
         self.lives = True
 
     def limiter(self, name: str = "l") -> RemoteLimiter:
         return self.remote.limiter(name, self.told)
 
+    def _answer(self, answer: Any) -> None:
+        if self.quick:
+            self._answered.append(answer)
+        else:
+            self._loop.call_soon(self.remote.receive, answer)
+
     def die(self) -> None:
         self.lives = False
         self.visitor.close()
+
+    def send(self, message: Any) -> None:
+        """See Connection."""
+        if self.quick:
+            self._sent.append(message)
+        else:
+            self._loop.call_soon(self._to_desk, message)
+
+    def post(self, message: Any) -> None:
+        """See Connection."""
+        self._loop.call_soon(self._to_desk, message)
+
+    def take(self) -> None:
+        """See Connection."""
+        self.looks += 1
+        if self.quick:
+            while self._sent:
+                self._to_desk(self._sent.pop(0))
+            while self._answered:
+                self.remote.receive(self._answered.pop(0))
 
     def _to_desk(self, message: Any) -> None:
         if self.lives:
@@ -210,3 +244,66 @@ async def test_a_limiter_that_nobody_set_limits_nothing(desk: Desk) -> None:
 
     for slot in slots:
         slot.release()
+
+
+async def test_an_answer_that_is_there_already_is_not_waited_for(desk: Desk) -> None:
+    process = Process(desk, quick=True)
+
+    slot = process.limiter().request("k")
+
+    assert isinstance(slot, Slot)
+    assert [event[0] for event in process.told.told] == ["queued", "dequeued", "entered"]
+    assert in_use(desk) == (1, 0)
+    slot.release()
+    await arrive()
+    assert in_use(desk) == (0, 0)
+
+
+async def test_who_is_queued_at_once_waits(desk: Desk) -> None:
+    process = Process(desk, quick=True)
+    slot = await process.limiter().acquire("k")
+    waiting = asyncio.create_task(process.limiter().acquire("k"))
+    await arrive()
+    assert in_use(desk) == (1, 1)
+    process.quick = False
+
+    slot.release()
+
+    (await waiting).release()
+    await arrive()
+    assert in_use(desk) == (0, 0)
+
+
+async def test_who_finds_the_queue_full_at_once_is_refused() -> None:
+    desk = Desk()
+    desk.apply({"l": Settings(1, 1, None)})
+    process = Process(desk, quick=True)
+    slot = await process.limiter().acquire("k")
+    waiting = asyncio.create_task(process.limiter().acquire("k"))
+    await arrive()
+
+    with pytest.raises(QueueFull):
+        await process.limiter().acquire("k")
+
+    assert process.told.told[-1][-1] == "max_size"
+    process.quick = False
+    slot.release()
+    (await waiting).release()
+
+
+async def test_answers_that_are_late_again_and_again_are_looked_for_once() -> None:
+    process = Process(Desk())
+    for _ in range(40):
+        (await process.limiter().acquire("k")).release()
+    process.looks = 0
+
+    slot = await process.limiter().acquire("k")
+
+    assert process.looks == 1
+    slot.release()
+    process.quick = True
+    (await process.limiter().acquire("k")).release()
+    process.quick = False
+    process.looks = 0
+    (await process.limiter().acquire("k")).release()
+    assert process.looks > 1

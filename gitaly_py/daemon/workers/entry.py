@@ -91,7 +91,7 @@ class _Serving:
         """The exit status."""
         self._loop = asyncio.get_running_loop()
         self._link = Link(self._sock, self._receive, self._lost)
-        self._desk = RemoteDesk(self._link.send)
+        self._desk = RemoteDesk(self._link)
         self._leases = Leases(self._link.send)
         counting.report_to(self._counted)
         try:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 _LENGTH: Final = struct.Struct("!I")
-_RECEIVED_AT_ONCE: Final = 256 * 1024
+_RECEIVED_AT_ONCE: Final = 64 * 1024
 _MOST_DESCRIPTORS: Final = 64
 
 
@@ -34,9 +34,11 @@ class Link:
         self._receive = receive
         self._lost = lost
         self._loop = asyncio.get_running_loop()
+        self._buffer = memoryview(bytearray(_RECEIVED_AT_ONCE))
         self._incoming = bytearray()
         self._outgoing = bytearray()
         self._is_waiting = False
+        self._is_posted = False
         self._open = True
         self._loop.add_reader(sock.fileno(), self._readable)
 
@@ -47,6 +49,19 @@ class Link:
         self._outgoing += _packed(message)
         if not self._is_waiting:
             self._flush()
+
+    def post(self, message: object) -> None:
+        """Sends a message that nobody waits for, with all others of this turn of the event loop."""
+        if self._open:
+            self._outgoing += _packed(message)
+            if not self._is_posted:
+                self._is_posted = True
+                self._loop.call_soon(self._flush_posted)
+
+    def take(self) -> None:
+        """Receives what has come, before the event loop looks for it."""
+        if self._open:
+            self._readable()
 
     def drop(self) -> None:
         """The other end is gone: takes what it has sent before, and closes."""
@@ -63,6 +78,11 @@ class Link:
             self._loop.remove_reader(self._sock.fileno())
             self._loop.remove_writer(self._sock.fileno())
             self._sock.close()
+
+    def _flush_posted(self) -> None:
+        self._is_posted = False
+        if not self._is_waiting:
+            self._flush()
 
     def _flush(self) -> None:
         if not self._open:
@@ -83,16 +103,16 @@ class Link:
     def _readable(self) -> bool:
         """Takes what has come; whether there was anything."""
         try:
-            data = self._sock.recv(_RECEIVED_AT_ONCE)
+            size = self._sock.recv_into(self._buffer)
         except BlockingIOError:
             return False
         except OSError:
-            data = b""
-        if not data:
+            size = 0
+        if not size:
             self.close()
             self._lost()
             return False
-        self._incoming += data
+        self._incoming += self._buffer[:size]
         for message in _taken(self._incoming):
             self._receive(message)
         return True

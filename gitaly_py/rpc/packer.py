@@ -119,7 +119,8 @@ class Packer:
             raise TypeError(f"{self._rpc.method}: a handler does not yield {type(item).__name__}")
 
     async def _put_message(self, encoded: bytes) -> None:
-        await self.flush()
+        if self._pending:
+            await self.flush()
         await self._send(encoded)
         await self._let_others_run()
 

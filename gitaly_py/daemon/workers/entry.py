@@ -112,6 +112,7 @@ class _Serving:
 
     async def _serve(self) -> int:
         _spare_the_collector()
+        _spare_the_generators()
         self._link.send(self._report(0, everything=True))
         self._loop.add_signal_handler(signal.SIGTERM, self._finish.put_nowait, Finish(self._grace))
         order = await self._finish.get()
@@ -178,6 +179,15 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER, 20, 50)
+
+
+def _spare_the_generators() -> None:
+    """Keeps the event loop from listing all asynchronous generators, which costs each some microseconds.
+
+    It would close those of the list at its end. Every call closes its own, and one that is forgotten is still
+    closed when it is collected.
+    """
+    sys.set_asyncgen_hooks(firstiter=None)
 
 
 if __name__ == "__main__":

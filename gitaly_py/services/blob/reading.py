@@ -16,11 +16,12 @@ from gitaly_py.pb.blob_pb2 import (
     GetBlobsResponse,
 )
 from gitaly_py.rpc.checks import FieldCheck, some
+from gitaly_py.rpc.packer import STREAM_BYTES
 from gitaly_py.rpc.status import during
 from gitaly_py.services.app import Call
 from gitaly_py.services.blob.service import service
 from gitaly_py.services.checks import revision_test
-from gitaly_py.services.content import Content, with_content
+from gitaly_py.services.content import Content, small_content, with_content
 from gitaly_py.services.tree_lookup import TreeLookup, without_slash
 
 _validate = revision_test()
@@ -47,6 +48,10 @@ async def get_blob(call: Call, request: GetBlobRequest) -> AsyncIterator[GetBlob
         return
     message = GetBlobResponse(oid=info.oid, size=info.size)
     with during("send"):
+        if info.size <= STREAM_BYTES:
+            message.data = await small_content(reader, info.oid, request.limit)
+            yield message
+            return
         async with aclosing(with_content(message, reader, info.oid, request.limit)) as parts:
             async for part in parts:
                 yield part

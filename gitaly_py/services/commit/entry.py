@@ -10,11 +10,12 @@ from gitaly_py.git.reading.interface import ObjectInfo, Reader
 from gitaly_py.git.wire.objects import TreeEntry
 from gitaly_py.pb.commit_pb2 import TreeEntryRequest, TreeEntryResponse
 from gitaly_py.rpc.checks import not_negative, some
+from gitaly_py.rpc.packer import STREAM_BYTES
 from gitaly_py.rpc.status import FailedPrecondition, Internal, NotFound
 from gitaly_py.services.app import Call
 from gitaly_py.services.checks import revision
 from gitaly_py.services.commit.service import service
-from gitaly_py.services.content import Content, with_content
+from gitaly_py.services.content import Content, small_content, with_content
 from gitaly_py.services.tree_lookup import TreeLookup, without_slash
 
 
@@ -42,6 +43,10 @@ async def tree_entry(call: Call, request: TreeEntryRequest) -> AsyncIterator[Tre
             f"object size ({info.size}) is bigger than the maximum allowed size ({request.max_size})"
         )
     blob = TreeEntryResponse(type=TreeEntryResponse.BLOB, oid=entry.oid, mode=entry.mode, size=info.size)
+    if info.size <= STREAM_BYTES:
+        blob.data = await small_content(reader, entry.oid, request.limit or -1)
+        yield blob
+        return
     async with aclosing(with_content(blob, reader, entry.oid, request.limit or -1)) as parts:
         async for part in parts:
             yield part

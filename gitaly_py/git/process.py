@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypedDict, Unpack
@@ -34,6 +34,7 @@ from gitaly_py.git.errors import (
 from gitaly_py.git.format import reference_backend
 from gitaly_py.git.repository import GitRepository
 from gitaly_py.git.settings import GitSettings
+from gitaly_py.git.spawning import Program, Spawner, discard
 from gitaly_py.git.streams import PIPE, Options, Stderr, Streams
 from gitaly_py.git.version import Version, parse_version, version_string
 from gitaly_py.telemetry import metrics
@@ -88,6 +89,7 @@ class Git:
         self.settings = settings or GitSettings()
         self._groups = groups
         self._environment = inherited(self.settings.environment)
+        self._spawner = Spawner()
         self._live: set[Process] = set()
         self._known_version: tuple[tuple[int, int, int], str, Version] | None = None
         self.binary = shutil.which(self.settings.binary) or self.settings.binary or self._from_path()
@@ -134,21 +136,20 @@ class Git:
         line = [os.fsencode(argument) for argument in argv]
         environment = {os.fsencode(key): os.fsencode(value) for key, value in options.get("env", {}).items()}
 
-        def spawn() -> Process:
-            return self._begun(line, environment, name, options, cwd=cwd)
-
-        async with self._lived(name, spawn, options) as process:
+        async with self._lived(
+            name, lambda: self._begun(line, environment, name, options, cwd=cwd), options
+        ) as process:
             yield process
 
     @asynccontextmanager
     async def _lived(
-        self, name: str, spawn: Callable[[], Process], options: Options
+        self, name: str, spawn: Callable[[], Awaitable[Process]], options: Options
     ) -> AsyncIterator[Process]:
         """Starts a process and ends it with the block, whatever ends that."""
         timeout = options.get("timeout")
         try:
             async with asyncio.timeout(timeout) as deadline:
-                process = spawn()
+                process = await spawn()
                 try:
                     yield process
                 finally:
@@ -192,6 +193,7 @@ class Git:
             process.terminate()
         for process in processes:
             await process.exited()
+        self._spawner.close()
         if self._groups is not None:
             await asyncio.to_thread(self._groups.close)
 
@@ -200,14 +202,16 @@ class Git:
         for process in list(self._live):
             process.kill()
 
-    def _spawn(self, repository: GitRepository | None, command: Command, options: Options) -> Process:
+    async def _spawn(self, repository: GitRepository | None, command: Command, options: Options) -> Process:
         line = self._line(repository, command, options)
         backend = reference_backend(repository.path) if repository else "files"
         secrets = options.get("secrets", ())
         environment = environment_of(self._environment, repository, options.get("env", {}), secrets)
-        return self._begun(line, environment, command.name, options, backend=backend, repository=repository)
+        return await self._begun(
+            line, environment, command.name, options, backend=backend, repository=repository
+        )
 
-    def _begun(
+    async def _begun(
         self,
         line: list[bytes],
         environment: Mapping[bytes, bytes],
@@ -217,12 +221,12 @@ class Git:
     ) -> Process:
         span = place["span"] = spans.begun(line[0], name)
         try:
-            return self._child(line, spans.handed_on(span, environment), name, options, **place)
+            return await self._child(line, spans.handed_on(span, environment), name, options, **place)
         except BaseException:
             spans.not_started(span)
             raise
 
-    def _child(
+    async def _child(
         self,
         line: list[bytes],
         environment: Mapping[bytes, bytes],
@@ -232,18 +236,23 @@ class Git:
     ) -> Process:
         began = time.monotonic()
         with Streams(options) as streams:
-            child = _started(line, environment, streams, name, place.get("cwd"))
+            descriptors = (streams.child_stdin, streams.child_stdout, streams.child_stderr)
+            try:
+                pid = await self._spawner.start(Program(line, environment, descriptors, place.get("cwd")))
+            except OSError as error:
+                raise SpawnFailed(name, error) from error
+            if _stands_behind(name):
+                _put_behind(pid)
             try:
                 process = Process(
-                    child.pid,
+                    pid,
                     streams,
                     name,
                     self.settings.terminate_grace,
-                    lambda ended: self._reaped(ended, child, line, place),
+                    lambda ended: self._reaped(ended, line, place),
                 )
             except OSError as error:
-                child.kill()
-                child.wait()
+                await discard(pid)
                 raise SpawnFailed(name, error) from error
             streams.hand_over()
         self._live.add(process)
@@ -271,10 +280,7 @@ class Git:
             line += [b"--git-dir", os.fsencode(repository.path)]
         return line + flags + arguments
 
-    def _reaped(
-        self, process: Process, child: subprocess.Popen[bytes], line: list[bytes], place: Place
-    ) -> None:
-        child.returncode = process.returncode  # so that it does not look for the process itself
+    def _reaped(self, process: Process, line: list[bytes], place: Place) -> None:
         self._live.discard(process)
         if process.usage is not None:
             names = self._names(line, process.name)
@@ -326,27 +332,11 @@ def _shown(line: list[bytes]) -> dict[str, Any]:
     return {"path": os.fsdecode(line[0]), "args": [os.fsdecode(argument) for argument in line]}
 
 
-def _started(
-    line: list[bytes], environment: Mapping[bytes, bytes], streams: Streams, command: str, cwd: str | None
-) -> subprocess.Popen[bytes]:
-    try:
-        child = subprocess.Popen(
-            line,
-            stdin=streams.child_stdin,
-            stdout=streams.child_stdout,
-            stderr=streams.child_stderr,
-            env=environment,
-            cwd=cwd,
-            process_group=0,
-        )
-    except OSError as error:
-        raise SpawnFailed(command, error) from error
-    if _stands_behind(command):
-        nice = _BEHIND + os.getpriority(os.PRIO_PROCESS, 0)
-        # A service's system calls may be filtered; then it has the daemon's own.
-        with suppress(PermissionError):
-            os.setpriority(os.PRIO_PROCESS, child.pid, min(nice, _LAST))
-    return child
+def _put_behind(pid: int) -> None:
+    nice = _BEHIND + os.getpriority(os.PRIO_PROCESS, 0)
+    # A service's system calls may be filtered; then it has the daemon's own. It may also have ended already.
+    with suppress(PermissionError, ProcessLookupError):
+        os.setpriority(os.PRIO_PROCESS, pid, min(nice, _LAST))
 
 
 def _stands_behind(command: str) -> bool:

@@ -24,8 +24,8 @@ STREAM_BYTES = 128 * 1024
 _PART_BYTES = 4096
 """Parts that are larger on average are sent as they are, smaller ones are put together."""
 
-_TURN_SECONDS = 0.002
-_ITEMS_A_LOOK = 32
+_TURN_SECONDS = 0.0005
+_ITEMS_A_LOOK = 8
 
 
 class First:

@@ -10,6 +10,8 @@ from gitaly_py.rpc.http2.errors import ConnectionFault, ErrorCode
 
 Clock = Callable[[], float]
 
+SAVED_SECONDS: Final = 5.0
+
 MAX_UNSENT_ANSWERS: Final = 10_000
 """Answers to pings, settings and faults that a client may leave unread."""
 
@@ -41,24 +43,27 @@ class Limits:
 
 
 class Rate:
-    """Counts what happens within each second of the clock."""
+    """Counts what may happen `limit` times a second; what is left over may be used up to five seconds later.
 
-    __slots__ = ("_clock", "_count", "_limit", "_reason", "_second")
+    A daemon that reads late finds in one piece what a client did in seconds, which is no flood for that.
+    """
+
+    __slots__ = ("_clock", "_last", "_left", "_limit", "_reason")
 
     def __init__(self, limit: int, reason: str, clock: Clock) -> None:
         self._limit = limit
         self._reason = reason
         self._clock = clock
-        self._second = 0
-        self._count = 0
+        self._last = clock()
+        self._left = float(limit)
 
     def count(self) -> None:
         """One more. Raises ConnectionFault when that is too many."""
-        second = int(self._clock())
-        if second != self._second:
-            self._second, self._count = second, 0
-        self._count += 1
-        if self._count > self._limit:
+        now = self._clock()
+        saved = self._left + (now - self._last) * self._limit
+        self._last = now
+        self._left = min(saved, self._limit * SAVED_SECONDS) - 1
+        if self._left < 0:
             raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, self._reason)
 
 

@@ -55,6 +55,25 @@ def test_resets_of_another_second_do_not_count() -> None:
     assert fault_of(client.send(*opened_and_reset(10, first=21))) == ""
 
 
+def test_what_a_client_did_in_seconds_may_be_read_at_once() -> None:
+    client = Client(Limits(resets=10))
+    client.send(*opened_and_reset(10))
+
+    client.now += 3
+
+    assert fault_of(client.send(*opened_and_reset(30, first=21))) == ""
+    assert fault_of(client.send(*opened_and_reset(1, first=81))) == "too_many_resets"
+
+
+def test_a_client_that_was_quiet_for_long_has_saved_up_five_seconds() -> None:
+    client = Client(Limits(resets=10))
+
+    client.now += 3600
+
+    assert fault_of(client.send(*opened_and_reset(50))) == ""
+    assert fault_of(client.send(*opened_and_reset(1, first=101))) == "too_many_resets"
+
+
 def test_resets_of_streams_that_are_a_second_old_do_not_count() -> None:
     client = Client(Limits(resets=10))
     numbers = range(1, 61, 2)
@@ -103,10 +122,9 @@ def test_what_clients_say_of_calls_that_are_over_is_no_fault() -> None:
 
 
 def test_settings_frames_are_counted() -> None:
-    client = Client(Limits(settings=10))
-    client.now += 1
+    client = Client(Limits(settings=10))  # which has sent its own and acknowledged ours
 
-    assert fault_of(client.send(*[settings()] * 10)) == ""
+    assert fault_of(client.send(*[settings()] * 8)) == ""
     assert fault_of(client.send(settings())) == "too_many_settings"
 
 

@@ -10,7 +10,7 @@ OTHER_ENGINE := grpcio
 # Each RPC is called over every engine by the tables in tests/rpc.
 HANDLERS := analysis blob commit conflicts diff ref repository server transaction
 SUPERVISION := authentication board crash descriptors service_manager shared_packs starting tracing workers
-ONE_ENGINE := $(addprefix --ignore=,tests/daemon/status tests/deploy tests/planning) \
+ONE_ENGINE := $(addprefix --ignore=tests/,benchmarks daemon/status deploy gateway planning) \
 	$(addprefix --ignore=tests/services/,$(HANDLERS)) \
 	$(addprefix --ignore=tests/daemon/test_,$(addsuffix .py,$(SUPERVISION))) \
 	--ignore=tests/end_to_end/test_pack_faults.py
@@ -50,7 +50,7 @@ fuzz: $(STAMP)
 	$(BIN)/python -m tests.rpc.http2.fuzz --seconds 3600 $(FUZZ_ARGS)
 
 fuzz-quick: $(STAMP)
-	$(BIN)/python -m tests.rpc.http2.fuzz --seconds 60 $(FUZZ_ARGS)
+	$(BIN)/python -m tests.rpc.http2.fuzz --seconds 20 $(FUZZ_ARGS)
 
 protos: $(STAMP)
 	$(BIN)/python hatch_build.py

@@ -26,7 +26,7 @@ FIGURES: dict[str, Figures] = {
     "killing": killing.figures,
 }
 
-_IN_PASSING = ("limiting", "resting", "killing")
+_IN_PASSING = ("limiting", "killing")
 """What a quick run of all benchmarks takes: the others need minutes to tell anything."""
 
 _RESULTS = Path(__file__).parents[2] / "docs" / "benchmarks"

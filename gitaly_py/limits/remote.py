@@ -30,14 +30,20 @@ class _Answers:
     __slots__ = ("_waiter", "arrived")
 
     def __init__(self) -> None:
-        self.arrived: list[Answer | None] = []
+        self.arrived: tuple[Answer | None, ...] = ()
         self._waiter: asyncio.Future[None] | None = None
 
     def put(self, answer: Answer | None) -> None:
         """Takes an answer; None: there will be no other."""
-        self.arrived.append(answer)
+        self.arrived += (answer,)
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+    def take(self) -> Answer | None:
+        """The next one, which must be there."""
+        answer, *rest = self.arrived
+        self.arrived = tuple(rest)
+        return answer
 
     def next(self) -> asyncio.Future[None]:
         """Done as soon as there is one."""
@@ -141,12 +147,12 @@ class RemoteLimiter:
         queued = False
         try:
             await answers.next()
-            answer = answers.arrived.pop(0)
+            answer = answers.take()
             if isinstance(answer, Queued):
                 self._monitor.queued(key, answer.waiting)
                 queued = True
                 await answers.next()
-                answer = answers.arrived.pop(0)
+                answer = answers.take()
             elif isinstance(answer, Entered):
                 self._monitor.queued(key, 1)
                 queued = True

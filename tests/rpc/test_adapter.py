@@ -19,6 +19,7 @@ from gitaly_py.pb.commit_pb2 import (
 )
 from gitaly_py.pb.ref_pb2 import UpdateReferencesRequest, UpdateReferencesResponse
 from gitaly_py.pb.shared_pb2 import GitCommit, Repository
+from gitaly_py.rpc.adapter import READ_AGAIN_BYTES
 from gitaly_py.rpc.checks import early, some
 from gitaly_py.rpc.service import Service
 from gitaly_py.rpc.status import ABORTED_TEXT, Aborted, NotFound
@@ -260,6 +261,60 @@ async def test_the_handler_runs_once_a_step_has_waited() -> None:
     outcome, _ = await serve(find_commit_service("x"), request, steps=steps)
     assert order == ["enter one", "one has waited", "enter other", "leave other", "leave one"]
     assert outcome.status.code is StatusCode.OK
+
+
+class Waiting:
+    """A step in which calls wait until they may go on. seen: the requests that calls have meanwhile."""
+
+    def __init__(self) -> None:
+        self.seen: list[Any] = []
+        self.may_go_on = asyncio.Event()
+
+    async def enter(self, call: Any) -> None:
+        await asyncio.sleep(0)
+        self.seen.append(call.first)
+        await self.may_go_on.wait()
+
+    def leave(self, call: Any) -> None:
+        self.seen.append(call.first)
+
+
+@pytest.mark.parametrize(
+    ("revision", "kept"), [(b"main", False), (b"x" * READ_AGAIN_BYTES, True)], ids=["small", "large"]
+)
+async def test_a_call_in_line_keeps_a_small_request_as_it_came(revision: bytes, kept: bool) -> None:
+    waiting = Waiting()
+    request = FindCommitRequest(repository=REPOSITORY, revision=revision)
+    steps = Steps(handling=lambda _: (waiting,))
+    serving = asyncio.create_task(serve(find_commit_service("x"), request, steps=steps))
+    await asyncio.sleep(0.01)
+    waiting.may_go_on.set()
+    outcome, _ = await serving
+    assert outcome.status.code is StatusCode.OK
+    assert waiting.seen == [request if kept else None, request]
+
+
+async def test_a_call_that_is_cancelled_in_line_is_reported_with_its_repository() -> None:
+    targets: list[Any] = []
+
+    class Report:
+        def begin(self, _: Any) -> None:
+            pass
+
+        def end(self, call: Any) -> None:
+            targets.append(call.target)
+
+    frame = frame_of(
+        find_commit_service("x"), steps=Steps(reporters=(Report(),), handling=lambda _: (Waiting(),))
+    )
+    exchange = HandMadeExchange([FindCommitRequest(repository=REPOSITORY, revision=b"main")])
+    serving = asyncio.create_task(frame.serve(frame.rpcs["/gitaly.CommitService/FindCommit"], exchange))
+    await asyncio.sleep(0.01)
+    serving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await serving
+    frame.report()
+    assert targets == [REPOSITORY]
 
 
 async def test_a_gate_refuses_a_call_before_its_request_is_read_and_any_step() -> None:

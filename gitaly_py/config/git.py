@@ -31,7 +31,9 @@ class GitSection(Section):
     )
     config: tuple[GitConfig, ...] = several("Configuration for every git command.")
     signing_key: str = setting(
-        "", "Path of the daemon's key: its signatures count as the system's own. Signing is not implemented."
+        "",
+        "Path of the daemon's key, which ServerSignature shows: its signatures count as the system's own. "
+        "Nothing is signed with it yet.",
     )
     rotated_signing_keys: tuple[str, ...] = several("Former signing keys, whose signatures still count so.")
     committer_email: str = setting("", "E-mail address of the committer of signed commits. Not implemented.")

@@ -37,7 +37,6 @@ def _without_effect(config: Config) -> Iterator[str]:
         "backup.go_cloud_url": config.backup.go_cloud_url,
         "bundle_uri.go_cloud_url": config.bundle_uri.go_cloud_url,
         "daily_maintenance": _asks_for_maintenance(config),
-        "git.signing_key": config.git.signing_key,
         "git.committer_email": config.git.committer_email,
         "git.committer_name": config.git.committer_name,
         "logging.sentry_dsn": config.logging.sentry_dsn,
@@ -77,5 +76,7 @@ def _doubtful(config: Config) -> Iterator[str]:
         yield "auth.transitioning is set: requests pass whatever their token"
     if not repositories.count and (repositories.memory_bytes or repositories.cpu_shares):
         yield "cgroups.repositories has limits, but its count is 0, so control groups are not used"
+    if config.git.signing_key:
+        yield "git.signing_key is set: its signatures are known, but nothing is signed with it yet"
     if validate(config):
         yield f"the configuration is not valid in all parts, run `{_VALIDATE} < <config>` to see why"

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from gitaly_py.packs.request import PackRequest
@@ -47,14 +48,16 @@ class Plan:
 
 
 class Making:
-    """A plan on its way; whoever waits for it gets what `keep` is given, or nothing."""
+    """A plan on its way; whoever waits for it gets what `keep` is given, or nothing. kept: takes that."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: Callable[[Plan], None]) -> None:
+        self._kept = kept
         self.made: asyncio.Future[Plan | None] = asyncio.get_running_loop().create_future()
 
     def keep(self, plan: Plan) -> None:
         """The plan is there, and may be used again."""
         if not self.made.done():
+            self._kept(plan)
             self.made.set_result(plan)
 
 
@@ -93,9 +96,8 @@ class Plans:
     @contextmanager
     def making(self, key: Hashable) -> Iterator[Making]:
         """Lets others wait for a plan that is made in the block; what is kept is there at its end."""
-        making = Making()
+        making = Making(partial(self._keep, key))
         first = self._making.setdefault(key, making) is making
-        making.made.add_done_callback(lambda made: self._keep(key, made.result()))
         try:
             yield making
         finally:
@@ -104,8 +106,8 @@ class Plans:
             if not making.made.done():
                 making.made.set_result(None)
 
-    def _keep(self, key: Hashable, plan: Plan | None) -> None:
-        if plan is None or plan.size > MAX_PLAN_BYTES:
+    def _keep(self, key: Hashable, plan: Plan) -> None:
+        if plan.size > MAX_PLAN_BYTES:
             return
         self._drop(key)
         self._kept[key] = plan

@@ -33,7 +33,6 @@ def test_there_is_nothing_to_say_of_a_plain_configuration(tmp_path: Path, more: 
                 ("archive_cache.enabled", "true"),
                 ("backup.go_cloud_url", '"s3://x"'),
                 ("bundle_uri.go_cloud_url", '"s3://x"'),
-                ("git.signing_key", '"/key"'),
                 ("git.committer_email", '"a@b"'),
                 ("git.committer_name", '"a"'),
                 ("logging.sentry_dsn", '"https://x"'),
@@ -55,6 +54,10 @@ def test_there_is_nothing_to_say_of_a_plain_configuration(tmp_path: Path, more: 
         (
             'auth = {token = "x", transitioning = true}',
             "auth.transitioning is set: requests pass whatever their token",
+        ),
+        (
+            'git.signing_key = "/key"',
+            "git.signing_key is set: its signatures are known, but nothing is signed with it yet",
         ),
         (
             "cgroups.repositories.memory_bytes = 1",

@@ -7,16 +7,19 @@ STAMP := $(VENV)/.installed
 # Tests that go through a daemon run over this engine, too.
 OTHER_ENGINE := grpcio
 # These go through a daemon as well, but what they test has nothing to do with its engine: handlers know none.
-# Each RPC is called over every engine by the tables in tests/rpc.
-HANDLERS := analysis blob commit conflicts diff ref repository server transaction
+# Each RPC is called over every engine by the tables in tests/rpc, and git fetches and pushes over both.
+HANDLERS := analysis blob commit conflicts diff fetching hook ref repository server transaction \
+	smarthttp/test_metrics.py ssh/test_git_archives.py ssh/test_git_interrupted.py ssh/test_metrics.py \
+	ssh/test_negotiation_limit.py
 SUPERVISION := authentication board crash descriptors service_manager shared_packs starting tracing workers
 ONE_ENGINE := $(addprefix --ignore=tests/,benchmarks daemon/status deploy gateway planning) \
 	$(addprefix --ignore=tests/services/,$(HANDLERS)) \
 	$(addprefix --ignore=tests/daemon/test_,$(addsuffix .py,$(SUPERVISION))) \
-	--ignore=tests/end_to_end/test_pack_faults.py
+	--ignore=tests/end_to_end/hostile/test_sessions.py --ignore=tests/end_to_end/test_pack_faults.py
 # A test waits for its daemon half of the time, so three at once suit two processors.
 TEST_WORKERS := 3
-TESTS := $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
+# In the order of their names: by default the files with the fewest tests come last, and are the slowest.
+TESTS := $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: serve test lint types imports benchmark benchmark-quick fuzz fuzz-quick protos clean
 

@@ -147,7 +147,8 @@ async def test_no_window_is_too_small_or_too_large(native: Served, repo: Repo, b
 
 
 async def test_streams_take_turns(native: Served, repo: Repo, body: Path) -> None:
-    oid = stored_blob(repo, os.urandom(1 << 20))
+    # Small enough to be read without a git process: those would start one after the other.
+    oid = stored_blob(repo, os.urandom(400 << 10))
     body.write_bytes(framed(GetBlobRequest(repository=repo.message, oid=oid, limit=-1)))
 
     answer = await call(native, GET_BLOB, body, "-m", "3", "-w16", "-W30")

@@ -23,7 +23,7 @@ class ServiceManager:
     def ready(self) -> None:
         """The daemon serves."""
         if self._pid_file:
-            Path(self._pid_file).write_text(f"{os.getpid()}\n", "ascii")
+            _write_pid(Path(self._pid_file))
         self._tell(f"READY=1\nMAINPID={os.getpid()}")
 
     def reloading(self) -> None:
@@ -48,3 +48,16 @@ class ServiceManager:
                 sock.sendto(message.encode(), address)
         except OSError as error:
             _log.warning("service manager not reached", error=str(error))
+
+
+def _write_pid(path: Path) -> None:
+    """Writes our process id, so that whoever looks finds it whole or not at all."""
+    text = f"{os.getpid()}\n"
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_text(text, "ascii")
+    except PermissionError:
+        # Only the file itself is ours to write.
+        path.write_text(text, "ascii")
+    else:
+        beside.replace(path)

@@ -89,6 +89,18 @@ async def test_a_pid_file_is_written_when_the_daemon_serves(new_daemon: NewDaemo
     assert daemon.stop() == 0
 
 
+async def test_a_pid_file_is_replaced_as_a_whole(new_daemon: NewDaemon, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    file = tmp_path / "run" / "pid"
+    file.write_text("old\n")
+    with file.open() as former:
+        daemon = new_daemon(environment={"GITALY_PID_FILE": str(file)}).start()
+        await eventually(lambda: file.read_text() == f"{daemon.pid}\n")
+        assert former.read() == "old\n"
+    assert [path.name for path in file.parent.iterdir()] == ["pid"]
+    assert daemon.stop() == 0
+
+
 async def test_sockets_of_the_manager_are_served(new_daemon: NewDaemon, tmp_path: Path) -> None:
     port = free_port()
     daemon = new_daemon(extra=f'listen_addr = "127.0.0.1:{port}"')

@@ -30,12 +30,8 @@ async def with_content(
 ) -> AsyncGenerator[MessageT | Content, None]:
     """`message`, its field `data` filled with the first piece of the object, then the other pieces.
 
-    message: says the object's size. limit: the most bytes to send, all if negative. Raises ObjectNotFound.
+    limit: the most bytes to send, all if negative. Raises ObjectNotFound.
     """
-    if message.size <= STREAM_BYTES:
-        message.data = await small_content(reader, oid, limit)
-        yield message
-        return
     async with aclosing(reader.content(oid, limit)) as pieces:
         first = memoryview(await anext(pieces, b""))
         message.data = bytes(first[:STREAM_BYTES])

@@ -56,8 +56,9 @@ def _write_pid(path: Path) -> None:
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         beside.write_text(text, "ascii")
+        beside.replace(path)
     except PermissionError:
         # Only the file itself is ours to write.
         path.write_text(text, "ascii")
-    else:
-        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)

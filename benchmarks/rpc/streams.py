@@ -12,9 +12,9 @@ from google.protobuf.wrappers_pb2 import BytesValue, UInt32Value
 
 from benchmarks.harness import Row
 from benchmarks.rpc.connection import DATA, END_STREAM, Broken, Connection, grant
+from benchmarks.rpc.daemon import MESSAGE_BYTES, SERVICE
 from benchmarks.rpc.engines import Client, Server
 from benchmarks.rpc.metadata import Metadata, block_maker
-from benchmarks.rpc.worker import MESSAGE_BYTES, SERVICE
 
 _WARM_UP = 64  # messages
 _WINDOW = 65535

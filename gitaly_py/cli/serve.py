@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import click
 
 from gitaly_py.cli.commands import Failure, usage
@@ -23,4 +26,8 @@ def command(ctx: click.Context, config: tuple[str, ...]) -> None:
         raise Failure(f'load config: config_path "{config[0]}": {error}') from error
     except InvalidConfig as error:
         raise Failure(str(error)) from error
-    ctx.exit(run(loaded, config[0]))
+    status = run(loaded, config[0])
+    # Whatever has to be closed is closed. To tear down the interpreter takes a fifth of a second.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

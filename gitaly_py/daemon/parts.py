@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,12 @@ _TRUE = {"1", "t", "T", "true", "TRUE", "True"}
 
 class ApiClientError(Exception):
     """The Rails app's internal API can't be used: its secret is unreadable, or its address makes no sense."""
+
+
+def load_modules(config: Config) -> None:
+    """Imports what workers of this configuration need and others do not, so that they share it."""
+    if config.gitlab.url:
+        import_module("gitaly_py.rails.client")
 
 
 def git(config: Config, supervisor: int) -> Git:

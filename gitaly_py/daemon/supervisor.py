@@ -13,7 +13,7 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 import uvloop
@@ -26,17 +26,21 @@ from gitaly_py.daemon.descriptors import raise_descriptor_limit
 from gitaly_py.daemon.listening import Sockets, activated
 from gitaly_py.daemon.notify import ServiceManager
 from gitaly_py.daemon.orphans import adopt_orphans, end_orphans
-from gitaly_py.daemon.prometheus import PrometheusEndpoint
+from gitaly_py.daemon.parts import load_modules
 from gitaly_py.daemon.reports import Reports
 from gitaly_py.daemon.runtime import RuntimeDirectory, RuntimeDirectoryError
 from gitaly_py.daemon.status.gathering import Status
 from gitaly_py.daemon.workers.crew import Crew, count_of
 from gitaly_py.daemon.workers.messages import Orders
+from gitaly_py.daemon.workers.nursery import Nursery
 from gitaly_py.daemon.workers.process import WorkerFailed, WorkerProcess
 from gitaly_py.git.errors import ControlGroupsUnusable
 from gitaly_py.telemetry import logs, metrics
 from gitaly_py.telemetry.tasks import end_all, spawn
 from gitaly_py.transport.listeners import Listener, listen_unix
+
+if TYPE_CHECKING:
+    from gitaly_py.daemon.prometheus import PrometheusEndpoint
 
 _log = structlog.get_logger("gitaly")
 
@@ -52,9 +56,12 @@ def supervise(config: Config, path: str) -> int:
     try:
         logs.configure(config.logging.format, config.logging.level)
         raise_descriptor_limit()
-        metrics.use_latency_buckets(config.prometheus.grpc_latency_buckets)
         adopt_orphans()
-        uvloop.run(Supervisor(config, path).run())
+        manager, passed = ServiceManager(), activated()
+        load_modules(config)
+        nursery = Nursery(passed)
+        metrics.use_latency_buckets(config.prometheus.grpc_latency_buckets)
+        uvloop.run(Supervisor(config, path, nursery, Sockets(passed), manager).run())
     except Exception as error:  # noqa: BLE001 - the border of the process: every error becomes its exit status
         _log.error("unclean Gitaly shutdown", error=str(error), exc_info=None if _expected(error) else error)
         return 1
@@ -71,9 +78,12 @@ def _expected(error: Exception) -> bool:
 class Supervisor:
     """Owns the sockets and the workers, from start to stop."""
 
-    def __init__(self, config: Config, path: str) -> None:
+    def __init__(
+        self, config: Config, path: str, nursery: Nursery, sockets: Sockets, manager: ServiceManager
+    ) -> None:
         self._config = config
         self._path = path
+        self._nursery = nursery
         self._stop = asyncio.Event()
         self._force = asyncio.Event()
         self._reload = asyncio.Event()
@@ -82,11 +92,12 @@ class Supervisor:
         self._workers: set[WorkerProcess] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._leaving: set[asyncio.Task[Any]] = set()
-        # Held while there are children that are neither workers nor orphans: `config_command`.
+        # Held while there are children that are neither workers nor orphans: `config_command`, and workers
+        # whose process id is not known yet.
         self._starting = asyncio.Lock()
-        self._manager = ServiceManager()
+        self._manager = manager
         self._reports = Reports()
-        self._sockets = Sockets(activated())
+        self._sockets = sockets
         self._board = Board.new()
         self._coordinator = Coordinator(config)
         self._runtime: RuntimeDirectory
@@ -120,6 +131,7 @@ class Supervisor:
         self._watch_signals()
         self._warn(config)
         async with AsyncExitStack() as parts:
+            parts.callback(self._nursery.end)
             parts.callback(self._board.close)
             self._runtime = RuntimeDirectory.create(config.runtime_dir)
             parts.callback(self._runtime.remove)
@@ -139,14 +151,15 @@ class Supervisor:
             await self._serve_metrics(config)
             yield
 
-    def _hire(self, config: Config) -> WorkerProcess:
+    async def _hire(self, config: Config) -> WorkerProcess:
         """Starts a worker. Raises OSError."""
-        external = self._sockets.bind(config)
-        places = {worker.place for worker in self._workers}
-        place = next(place for place in range(PLACES) if place not in places)
-        worker = WorkerProcess(next(self._numbers), place, self._reports.began)
-        worker.start(self._coordinator.desk, self._coordinator.ledger)
-        self._workers.add(worker)
+        async with self._starting:
+            external = self._sockets.bind(config)
+            places = {worker.place for worker in self._workers}
+            place = next(place for place in range(PLACES) if place not in places)
+            worker = WorkerProcess(next(self._numbers), place, self._reports.began)
+            await worker.start(self._nursery, self._coordinator.desk, self._coordinator.ledger)
+            self._workers.add(worker)
         worker.when_ended(lambda: self._has_ended(worker))
         orders = Orders(
             config=config,
@@ -173,7 +186,7 @@ class Supervisor:
             await end_orphans(self._pids)
 
     def _pids(self) -> set[int]:
-        return {worker.pid for worker in self._workers}
+        return {self._nursery.pid, *(worker.pid for worker in self._workers)}
 
     async def _drained(self) -> bool:
         """Refuses connections and lets all calls finish; whether none was cut."""
@@ -197,6 +210,8 @@ class Supervisor:
             return
         await self._stop_metrics()
         if config.prometheus_listen_addr:
+            from gitaly_py.daemon.prometheus import PrometheusEndpoint  # noqa: PLC0415 - slow, and not in all use
+
             await self._status.watch(config)
             self._metrics = PrometheusEndpoint(
                 config.prometheus_listen_addr, self._families, self._status.snapshot

@@ -40,7 +40,6 @@ _MAX_ERROR = 1024
 _MAX_CHARACTER = 4
 _LAYOUTS = 256
 
-_PID = os.getpid()
 _PLAIN = re.compile(r"^[a-zA-Z0-9\-._/@^+]*\Z")
 
 
@@ -105,7 +104,7 @@ class Shared:
 @lru_cache(maxsize=4096)
 def shared(level: str, message: str, fields: tuple[tuple[str, str], ...]) -> Shared:
     """Everything of an entry that is known beforehand."""
-    return Shared({**dict(fields), "level": level, "msg": message, "pid": _PID})
+    return Shared({**dict(fields), "level": level, "msg": message, "pid": os.getpid()})
 
 
 def write(entry: dict[str, Any], known: Shared) -> None:
@@ -177,7 +176,7 @@ def _complete(_: object, level: str, entry: MutableMapping[str, Any]) -> Mutable
     entry["msg"] = entry.pop("event")
     entry["level"] = {"warn": "warning", "critical": "fatal"}.get(level, level)
     entry["time"] = timestamp(time.time()) + "Z"
-    entry["pid"] = _PID
+    entry["pid"] = os.getpid()
     if current_id.get():
         entry.setdefault("correlation_id", current_id.get())
     if current_method.get()[1] in METHODS:

@@ -12,14 +12,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import grpc.aio
+import psutil
 import pytest
 
 from gitaly_py.pb.server_pb2 import ServerInfoRequest
 from gitaly_py.pb.server_pb2_grpc import ServerServiceStub
 from tests.daemon.conftest import NewDaemon
 from tests.support.daemon import Daemon
+from tests.support.fixtures import repository_in
 from tests.support.metrics import free_port
-from tests.support.pushes import eventually
+from tests.support.pushes import eventually, install
+from tests.support.repositories import Repo
+from tests.support.smarthttp import begin_push, creation
 
 # What a manager does between fork and exec, which must be done by the process itself.
 ACTIVATED = """
@@ -74,10 +78,20 @@ async def test_the_manager_is_told_of_start_reload_and_stop(new_daemon: NewDaemo
     assert manager.said() == ["STOPPING=1"]
 
 
-async def test_workers_have_no_way_to_the_manager(new_daemon: NewDaemon, manager: Manager) -> None:
+async def test_hooks_have_no_way_to_the_manager(
+    new_daemon: NewDaemon, manager: Manager, tmp_path: Path
+) -> None:
     daemon = new_daemon(environment={"NOTIFY_SOCKET": str(manager.path)}).start()
+    repo = repository_in(daemon.storage)
+    install(Path(repo.path, "custom_hooks/pre-receive"), f"env >{tmp_path}/variables")
+    _, body = creation(repo, Repo.init(tmp_path / "source"))
 
-    assert "NOTIFY_SOCKET" not in daemon.worker.environ()
+    answer = [message.data async for message in begin_push(daemon.channel, repo, [body])]
+
+    assert b"unpack ok" in b"".join(answer)
+    variables = (tmp_path / "variables").read_text()
+    assert "GIT_DIR=" in variables
+    assert "NOTIFY_SOCKET" not in variables
     assert daemon.stop() == 0
 
 
@@ -120,6 +134,9 @@ async def test_sockets_of_the_manager_are_served(new_daemon: NewDaemon, tmp_path
             async with grpc.aio.insecure_channel(target) as channel:
                 await ServerServiceStub(channel).ServerInfo(ServerInfoRequest(), timeout=20)
         assert os.stat(daemon.socket).st_ino == inode
+        # Workers get those that they serve, and whatever else the daemon starts gets none.
+        assert held(process.pid, unix) == ["supervisor", "gitaly-worker"]
+        assert held(process.pid, foreign) == []
         process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(process.wait, 20) == 0
 
@@ -130,6 +147,19 @@ async def test_sockets_of_the_manager_are_served(new_daemon: NewDaemon, tmp_path
     assert [entry["address"] for entry in texts if "service manager" in entry["msg"]] == [name]
     for each in (unix, tcp, foreign):
         each.close()
+
+
+def held(supervisor: int, sock: socket.socket) -> list[str]:
+    """Names of the daemon's processes that have a socket open."""
+    inode = os.fstat(sock.fileno()).st_ino
+    processes = {supervisor: "supervisor"}
+    processes |= {each.pid: each.name() for each in psutil.Process(supervisor).children()}
+    return [name for pid, name in processes.items() if f"socket:[{inode}]" in descriptors(pid)]
+
+
+def descriptors(pid: int) -> set[str]:
+    """What a process has open."""
+    return {os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()}
 
 
 class activated:  # noqa: N801 - reads as a function

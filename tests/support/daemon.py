@@ -159,7 +159,7 @@ format = "json"
         """The processes that the daemon started for calls and that still run."""
         with contextlib.suppress(psutil.NoSuchProcess):
             running = psutil.Process(self.pid).children(recursive=True)
-            return [child for child in running if lives(child) and not _is_worker(child)]
+            return [child for child in running if lives(child) and not _is_ours(child)]
         return []
 
     def log_entries(self) -> Iterator[dict[str, Any]]:
@@ -221,7 +221,14 @@ def lives(process: psutil.Process) -> bool:
 
 
 def _is_worker(process: psutil.Process) -> bool:
+    return _name(process) == "gitaly-worker"
+
+
+def _is_ours(process: psutil.Process) -> bool:
+    return _name(process).startswith("gitaly-")
+
+
+def _name(process: psutil.Process) -> str:
     with contextlib.suppress(psutil.NoSuchProcess):
-        option, module, *_ = [*process.cmdline()[1:], "", ""]
-        return option == "-m" and "worker" in module
-    return False
+        return process.name()
+    return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import structlog
@@ -24,7 +24,7 @@ _STABLE_SECONDS: Final = 60.0
 """A worker that lived for so long did not end because of how it starts."""
 _START_SECONDS: Final = 120.0
 
-Hire = Callable[[Config], WorkerProcess]
+Hire = Callable[[Config], Awaitable[WorkerProcess]]
 """Starts a worker and tells it what to do. Raises OSError."""
 
 
@@ -50,7 +50,7 @@ class Crew:
     async def start(self) -> None:
         """Returns when all of them serve. Raises WorkerFailed, OSError: then none is left."""
         try:
-            workers = [self._hired() for _ in range(count_of(self.config))]
+            workers = [await self._hired() for _ in range(count_of(self.config))]
             async with asyncio.timeout(_START_SECONDS):
                 await asyncio.gather(*(worker.served() for worker in workers))
         except TimeoutError:
@@ -90,8 +90,8 @@ class Crew:
         for worker in self._workers:
             await worker.ended()
 
-    def _hired(self) -> WorkerProcess:
-        worker = self._hire(self.config)
+    async def _hired(self) -> WorkerProcess:
+        worker = await self._hire(self.config)
         self._workers = [*self.workers, worker]
         return worker
 
@@ -110,7 +110,7 @@ class Crew:
             delay = min(2 * delay, _LONGEST_DELAY)
             try:
                 restarts = worker.restarts + 1
-                worker = self._hired()
+                worker = await self._hired()
                 worker.restarts = restarts
                 await worker.served()
             except WorkerFailed as error:

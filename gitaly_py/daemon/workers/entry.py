@@ -1,7 +1,4 @@
-"""`python -m gitaly_py.daemon.workers.entry FD`: a worker process. The supervisor starts it, nobody else.
-
-FD: the worker's end of its link to the supervisor.
-"""
+"""A worker process, from its first line to its end; `nursery.py` begins it."""
 
 from __future__ import annotations
 
@@ -12,8 +9,6 @@ import signal
 import socket
 import sys
 from typing import Any, Final
-
-os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # see daemon.run
 
 import structlog
 import uvloop
@@ -53,9 +48,11 @@ _LAST_SECONDS: Final = 1.0
 """What git processes get to remove their lock files when the supervisor has died."""
 
 
-def main(argv: list[str]) -> int:
-    """Serves until the supervisor says otherwise, or is gone; the exit status."""
-    sock = socket.socket(fileno=int(argv[1]))
+def work(sock: socket.socket) -> int:
+    """Serves until the supervisor says otherwise, or is gone; the exit status.
+
+    sock: the worker's end of its link to the supervisor.
+    """
     try:
         orders, descriptors = receive_first(sock)
     except LinkBroken:
@@ -69,6 +66,7 @@ def main(argv: list[str]) -> int:
         return uvloop.run(_Serving(sock, orders, descriptors).run())
     finally:
         tracing.stop()
+        logs.flush()
 
 
 class _Serving:
@@ -188,7 +186,3 @@ def _spare_the_generators() -> None:
     closed when it is collected.
     """
     sys.set_asyncgen_hooks(firstiter=None)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv))

@@ -5,21 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from typing import Any, Final, Literal
+from contextlib import ExitStack, suppress
+from typing import Any, Literal
 
 from gitaly_py.daemon.workers import link, messages
+from gitaly_py.daemon.workers.nursery import Nursery
 from gitaly_py.limits.desk import Acquire, Desk, Leave
 from gitaly_py.packs.leases.ledger import Ledger
 from gitaly_py.packs.leases.messages import FromWorker
 from gitaly_py.storage import counting
-
-MODULE: Final = ["gitaly_py.daemon.workers.entry"]
-"""What a worker runs; a list, so that a program may put another module in its place."""
 
 State = Literal["starting", "serving", "draining", "ended"]
 
@@ -52,18 +48,18 @@ class WorkerProcess:
         self._questions: dict[int, asyncio.Future[Any]] = {}
         self._link: link.Link
 
-    def start(self, desk: Desk, ledger: Ledger) -> None:
+    async def start(self, nursery: Nursery, desk: Desk, ledger: Ledger) -> None:
         """Starts the process; `instruct` is to follow in the same turn. Raises OSError."""
         ours, theirs = link.pair()
-        with theirs:
-            line = [sys.executable, "-m", MODULE[0], str(theirs.fileno())]
-            child = subprocess.Popen(line, pass_fds=[theirs.fileno()], process_group=0)
-        self.pid = child.pid
+        with ExitStack() as unused, theirs:
+            unused.enter_context(ours)
+            self.pid = await nursery.start(theirs)
+            unused.pop_all()
         self._sock = ours
         self._visitor = desk.visitor(self.send)
         self._reader = ledger.reader(self.send)
         self._pidfd = os.pidfd_open(self.pid)
-        self._loop.add_reader(self._pidfd, self._reap, child)
+        self._loop.add_reader(self._pidfd, self._reap)
 
     def instruct(self, orders: messages.Orders, descriptors: Sequence[int]) -> None:
         """Tells the process what to do. One that is gone already is reaped like any other."""
@@ -145,9 +141,9 @@ class WorkerProcess:
             # Whoever waits for it gets it; if nobody does, that is no fault.
             self._served.exception()
 
-    def _reap(self, child: subprocess.Popen[bytes]) -> None:
-        if child.poll() is None:
-            return
+    def _reap(self) -> None:
+        _, status = os.waitpid(self.pid, 0)
+        code = os.waitstatus_to_exitcode(status)
         self._loop.remove_reader(self._pidfd)
         os.close(self._pidfd)
         # Its last words may still be on their way.
@@ -155,7 +151,7 @@ class WorkerProcess:
         self.state = "ended"
         self._visitor.close()
         self._reader.close()
-        self._never_serves(f"worker ended with status {child.returncode}")
+        self._never_serves(f"worker ended with status {code}")
         if not self._drained.done():
             self._drained.set_result(False)
-        self._ended.set_result(child.returncode)
+        self._ended.set_result(code)

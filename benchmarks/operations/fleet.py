@@ -46,8 +46,14 @@ class Fleet:
 
     @property
     def processes(self) -> list[psutil.Process]:
-        """The supervisor and its workers."""
-        return [psutil.Process(self.daemon.pid), *self.daemon.workers]
+        """The supervisor, and the daemon's other processes."""
+        supervisor = psutil.Process(self.daemon.pid)
+        return [supervisor, *(each for each in supervisor.children() if _name(each).startswith("gitaly-"))]
+
+    @property
+    def coordinator(self) -> int:
+        """The process id of the one that holds the limiters; 0 while there is none."""
+        return next((each.pid for each in self.processes if _name(each) == "gitaly-coord"), 0)
 
     def document(self, name: str) -> dict[str, Any]:
         """What the daemon tells: `status.json` or `limits.json`."""
@@ -62,12 +68,12 @@ class Fleet:
         return sum(key["running"] for key in keys), sum(key["waiting"] for key in keys)
 
     def memory(self) -> int:
-        """Bytes of supervisor and workers that no other process shares."""
-        return sum(self.memories())
+        """Bytes of all of them that no other process shares."""
+        return sum(self.memories().values())
 
-    def memories(self) -> list[int]:
-        """The same for each, the supervisor first."""
-        return [process.memory_full_info().uss for process in self.processes]
+    def memories(self) -> dict[int, int]:
+        """The same for each, by its process id."""
+        return {process.pid: process.memory_full_info().uss for process in self.processes}
 
 
 @contextlib.contextmanager
@@ -107,6 +113,13 @@ def limit(rpc: str, running: int, *, queue: int = 0, wait: str = "0s") -> str:
 def cpu_seconds(pid: int) -> float:
     """Processor time of all threads of a process so far, to the nanosecond."""
     return time.clock_gettime((~pid << 3) | _SCHEDULED)
+
+
+def _name(process: psutil.Process) -> str:
+    """What a process is called, empty when it has just ended."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.name()
+    return ""
 
 
 @contextlib.contextmanager

@@ -1,10 +1,11 @@
 """What a limit costs the calls that it lets pass.
 
 The limit is far above what is asked for, so that nobody ever waits. With one worker its slots are there; with
-more they are the supervisor's, which is a round trip away. Daemons without a limit are the reference. For the
-time a call of 32 callers, daemons have the first core and the client the last. For round trips both may use
-any core, since the supervisor would otherwise compete with the worker that waits for it. What the supervisor
-adds has a second reference: a byte to another process and back, which neither of them does anything for.
+more they are the coordinator's, which is a round trip away. Daemons without a limit are the reference. For
+the time a call of 32 callers, daemons have the first core and the client the last. For round trips both may
+use any core, since the coordinator would otherwise compete with the worker that waits for it. What the
+coordinator adds has a second reference: a byte to another process and back, which neither of them does
+anything for.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def figures(quick: bool) -> Iterator[Row]:
     name = f"FindCommit with a limit, slots of the worker, {_CALLERS} callers (without)"
     yield Row(f"{name}: time a call", turn * 1e6, other_turn * 1e6, "µs", _ALLOWED)
     yield Row(f"{name}: CPU", spent * 1e6, other_spent * 1e6, "µs", _ALLOWED)
-    for workers, whose in ((1, "worker"), (2, "supervisor")):
+    for workers, whose in ((1, "worker"), (2, "coordinator")):
         with _both(workers) as pair:
             with_limit, without = _round_trips(pair, turns)
         name = f"FindCommit with a limit, slots of the {whose}, one caller"

@@ -2,7 +2,7 @@
 
 The calls are GetArchive. The first one holds the slot since its client takes no answer: it grants the stream
 no window. All others line up behind it, over connections to both workers, until their clients hang up. What
-is counted is memory that supervisor and workers share with nobody.
+is counted is memory that the daemon's processes share with nobody.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import ExitStack, closing
 
 from benchmarks.harness import Row
 from benchmarks.operations.calls import GET_ARCHIVE, Callers, Target, archive, find_commit
-from benchmarks.operations.fleet import fleet, limit
+from benchmarks.operations.fleet import Fleet, fleet, limit
 from benchmarks.rpc.connection import Broken, Connection
 from benchmarks.rpc.metadata import Metadata, block_maker
 
@@ -42,21 +42,27 @@ def figures(quick: bool) -> Iterator[Row]:
             before = measured.memories()
             _line_up(opened, target, waiting)
             _until(lambda: measured.slots() == (1, waiting), "calls do not line up")
-            each = [now - then for now, then in zip(measured.memories(), before, strict=True)]
+            grown, shared = _growth(measured, before)
         since = time.monotonic()
         _until(lambda: measured.slots() == (0, 0), "slots are left in use")
         emptied = time.monotonic() - since
         time.sleep(_GIVEN_BACK_SECONDS)
-        left = [now - then for now, then in zip(measured.memories(), before, strict=True)]
-    grown = sum(each)
+        left, left_shared = _growth(measured, before)
     allowed = _ALLOWED_MB * waiting / 10_000
     name = f"{waiting} calls behind a limit of 1, 2 workers: memory growth"
     yield Row(name, grown / 1e6, allowed, "MB", 1.0)
-    yield Row("  of that, of the supervisor (all)", each[0] / 1e6, grown / 1e6, "MB")
+    yield Row("  of that, of the coordinator (all)", shared / 1e6, grown / 1e6, "MB")
     yield Row("  of each call", grown / waiting / 1e3, _ALLOWED_MB * 1e6 / 10_000 / 1e3, "kB")
-    yield Row("  left some seconds after they have hung up (growth)", sum(left) / 1e6, grown / 1e6, "MB")
-    yield Row("  of that, of the supervisor (all)", left[0] / 1e6, sum(left) / 1e6, "MB")
+    yield Row("  left some seconds after they have hung up (growth)", left / 1e6, grown / 1e6, "MB")
+    yield Row("  of that, of the coordinator (all)", left_shared / 1e6, left / 1e6, "MB")
     yield Row("  until no slot and no place in line is taken", emptied, 1.0, "s")
+
+
+def _growth(measured: Fleet, before: dict[int, int]) -> tuple[int, int]:
+    """Bytes of all processes, and of the coordinator, beyond those of `before`."""
+    now = measured.memories()
+    grown = {pid: size - before[pid] for pid, size in now.items()}
+    return sum(grown.values()), grown[measured.coordinator]
 
 
 def _hold(opened: ExitStack, target: Target) -> None:

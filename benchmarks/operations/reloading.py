@@ -1,9 +1,10 @@
-"""Reloads, and workers that are killed, while clients call on and on.
+"""Reloads, workers that are killed, and coordinators that are, while clients call on and on.
 
-Each round sends SIGHUP and waits until new workers have taken over and the old ones have ended; every other
-round then kills a worker with SIGKILL and waits for the next. What is under way in a killed worker is lost
-and has a row of its own: calls that are over without an answer within a moment after a kill, of which there
-are at most as many as clients for each kill. Everything else that fails is a fault.
+Each round sends SIGHUP and waits until new workers have taken over and the old ones have ended. Every other
+round then kills a worker with SIGKILL and waits for the next, the others do so with the coordinator. What is
+under way in a killed worker is lost and has a row of its own: calls that are over without an answer within a
+moment after a kill, of which there are at most as many as clients for each kill. Everything else that fails
+is a fault.
 """
 
 from __future__ import annotations
@@ -45,11 +46,14 @@ def figures(quick: bool, rounds: int = 0) -> Iterator[Row]:
                 if number % 2 == 0:
                     kills.append(_kill(measured))
                     time.sleep(_STEADY_SECONDS)
+                else:
+                    _kill_coordinator(measured)
         _until(lambda: _count(measured) <= before, "former processes are left")
         after, left = _count(measured), measured.memory()
         time.sleep(_STEADY_SECONDS)
         slots = sum(measured.slots())
-    yield from _rows(f"{rounds} reloads, {len(kills)} kills", outcomes, kills)
+    name = f"{rounds} reloads, {len(kills)} workers and {rounds - len(kills)} coordinators killed"
+    yield from _rows(name, outcomes, kills)
     yield Row("  slots in use afterwards", slots, 0, "")
     yield Row("  processes afterwards (before)", after, before, "", 1.0)
     yield Row("  memory afterwards (before)", left / 1e6, memory / 1e6, "MB")
@@ -98,6 +102,13 @@ def _kill(measured: Fleet) -> float:
     victim.kill()
     _until(lambda: _serve_without(measured, {victim.pid}), "a killed worker is not replaced")
     return moment
+
+
+def _kill_coordinator(measured: Fleet) -> None:
+    """Kills the coordinator and waits for another in its place."""
+    former = measured.coordinator
+    psutil.Process(former).kill()
+    _until(lambda: measured.coordinator not in (former, 0), "a killed coordinator is not replaced")
 
 
 def _serve_without(measured: Fleet, former: set[int]) -> bool:

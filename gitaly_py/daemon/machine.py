@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Mapping
 from functools import partial
+from typing import Protocol
 
 from gitaly_py.config import Config
 from gitaly_py.config.limits import Limit
@@ -12,7 +14,7 @@ from gitaly_py.git.cgroups.groups import ControlGroups
 from gitaly_py.git.cgroups.metrics import ControlGroupMetrics
 from gitaly_py.limits.adaptive import AdaptiveLimits
 from gitaly_py.limits.conditions import conditions
-from gitaly_py.limits.desk import Desk, Settings
+from gitaly_py.limits.desk import Settings
 from gitaly_py.limits.settings import all_limits
 
 
@@ -27,11 +29,21 @@ def control_groups(config: Config, pid: int) -> ControlGroups | None:
     return ControlGroups(config.cgroups, storages, pid=pid)
 
 
-class Machine:
-    """Owns the daemon's control groups and sets the limits of a desk. Raises ControlGroupsUnusable."""
+class Limited(Protocol):
+    """Who has the limiters."""
 
-    def __init__(self, config: Config, desk: Desk) -> None:
-        self._desk = desk
+    def apply(self, limits: Mapping[str, Settings]) -> None:
+        """Sets all limits."""
+
+    def resize(self, limiter: str, limit: int) -> None:
+        """Changes one limit."""
+
+
+class Machine:
+    """Owns the daemon's control groups and sets the limits. Raises ControlGroupsUnusable."""
+
+    def __init__(self, config: Config, limited: Limited) -> None:
+        self._limited = limited
         self._groups = control_groups(config, os.getpid())
         load = self._groups.load if self._groups else None
         self._adaptive = AdaptiveLimits(load, conditions(config.adaptive_limiting))
@@ -62,7 +74,7 @@ class Machine:
         for name, section, wanted in found:
             kept = section.adaptive and self._sections.get(name) == section
             settings[name] = wanted._replace(limit=current[name]) if kept else wanted
-        self._desk.apply(settings)
+        self._limited.apply(settings)
         self._adapt({name: section for name, section, _ in found if section.adaptive})
 
     def _adapt(self, sections: dict[str, Limit]) -> None:
@@ -71,5 +83,5 @@ class Machine:
         for name, section in sections.items():
             if self._sections.get(name) != section:
                 bounds = (section.initial_limit, section.min_limit, section.max_limit)
-                self._adaptive.add(name, *bounds, partial(self._desk.resize, name))
+                self._adaptive.add(name, *bounds, partial(self._limited.resize, name))
         self._sections = sections

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import Sequence
 from typing import Final
 
@@ -25,7 +24,6 @@ class Reports:
     """Reports of workers, those that have ended included: what they have counted is not forgotten."""
 
     def __init__(self) -> None:
-        self._numbers = itertools.count(1)
         self._blank: list[Metric] = []
         self._ended: list[Metric] = []
 
@@ -57,6 +55,6 @@ class Reports:
     async def _asked(self, worker: WorkerProcess) -> None:
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                await worker.report(next(self._numbers))
+                await worker.report()
         except TimeoutError:
             _log.warning("worker does not answer", worker_pid=worker.pid)

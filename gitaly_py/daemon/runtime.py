@@ -55,6 +55,11 @@ class RuntimeDirectory:
         """Where the internal listener is."""
         return self.sockets / "intern"
 
+    @property
+    def coordinator_socket(self) -> Path:
+        """Where workers find the coordinator."""
+        return Path(coordinator_socket(str(self.path)))
+
     def forget(self, worker: int) -> None:
         """Deletes the sockets of a worker that has ended; a killed one leaves them."""
         for kind in "ehip":
@@ -90,6 +95,11 @@ class RuntimeDirectory:
                 f"runtime directory {self.path.parent} is on a file system that is mounted noexec, where git "
                 "would leave out hooks"
             )
+
+
+def coordinator_socket(path: str) -> str:
+    """Where workers find the coordinator. path: the runtime directory."""
+    return f"{path}/sock.d/coord"
 
 
 def prune(parent: Path) -> None:

@@ -11,7 +11,7 @@ import itertools
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,20 +21,24 @@ from prometheus_client import Metric
 
 from gitaly_py.config import Config, ConfigError, check_startup, load, notices
 from gitaly_py.daemon.board import PLACES, Board
-from gitaly_py.daemon.coordinator import Coordinator
+from gitaly_py.daemon.coordination.keeper import Keeper
 from gitaly_py.daemon.descriptors import raise_descriptor_limit
 from gitaly_py.daemon.listening import Sockets, activated
+from gitaly_py.daemon.machine import Machine
 from gitaly_py.daemon.notify import ServiceManager
 from gitaly_py.daemon.orphans import adopt_orphans, end_orphans
 from gitaly_py.daemon.parts import load_modules
+from gitaly_py.daemon.processes.child import Child
+from gitaly_py.daemon.processes.nursery import Nursery
 from gitaly_py.daemon.reports import Reports
 from gitaly_py.daemon.runtime import RuntimeDirectory, RuntimeDirectoryError
 from gitaly_py.daemon.status.gathering import Status
+from gitaly_py.daemon.upkeep import Upkeep
 from gitaly_py.daemon.workers.crew import Crew, count_of
 from gitaly_py.daemon.workers.messages import Orders
-from gitaly_py.daemon.workers.nursery import Nursery
 from gitaly_py.daemon.workers.process import WorkerFailed, WorkerProcess
 from gitaly_py.git.errors import ControlGroupsUnusable
+from gitaly_py.limits.state import LimiterState
 from gitaly_py.telemetry import logs, metrics
 from gitaly_py.telemetry.tasks import end_all, spawn
 from gitaly_py.transport.listeners import Listener, listen_unix
@@ -99,11 +103,13 @@ class Supervisor:
         self._reports = Reports()
         self._sockets = sockets
         self._board = Board.new()
-        self._coordinator = Coordinator(config)
+        self._upkeep = Upkeep(config)
+        self._coordinator: Keeper
+        self._machine: Machine
         self._runtime: RuntimeDirectory
         self._internal: Listener
         self._crew: Crew
-        self._status = Status(self._reports, lambda: list(self._workers), self._coordinator.desk.states)
+        self._status = Status(self._reports, lambda: list(self._workers), self._limiters)
         self._metrics: PrometheusEndpoint | None = None
 
     async def run(self) -> None:
@@ -135,9 +141,9 @@ class Supervisor:
             parts.callback(self._board.close)
             self._runtime = RuntimeDirectory.create(config.runtime_dir)
             parts.callback(self._runtime.remove)
-            parts.push_async_callback(self._coordinator.stop)
-            await self._coordinator.start(config)
-            self._coordinator.limit(config)
+            await self._coordinate(config, parts)
+            parts.push_async_callback(self._upkeep.stop)
+            await self._upkeep.start(config)
             parts.callback(self._sockets.close)
             self._sockets.bind(config)
             self._sockets.keep(config)
@@ -151,6 +157,28 @@ class Supervisor:
             await self._serve_metrics(config)
             yield
 
+    async def _coordinate(self, config: Config, parts: AsyncExitStack) -> None:
+        """Begins to share limits and packs. Raises OSError, ControlGroupsUnusable."""
+        listener = listen_unix(str(self._runtime.coordinator_socket))
+        parts.callback(listener.socket.close)
+        self._coordinator = Keeper(self._begin, self._connected, listener, config.logging)
+        self._machine = Machine(config, self._coordinator)
+        parts.push_async_callback(self._machine.stop)
+        await self._machine.start()
+        self._machine.limit(config)
+        parts.push_async_callback(self._coordinator.end)
+        await self._coordinator.start()
+
+    async def _begin(self, child: Child) -> None:
+        async with self._starting:
+            await child.start(self._nursery)
+
+    def _connected(self) -> int:
+        return sum(worker.state in ("serving", "draining") for worker in self._workers)
+
+    async def _limiters(self) -> Sequence[LimiterState]:
+        return await self._coordinator.states()
+
     async def _hire(self, config: Config) -> WorkerProcess:
         """Starts a worker. Raises OSError."""
         async with self._starting:
@@ -158,7 +186,7 @@ class Supervisor:
             places = {worker.place for worker in self._workers}
             place = next(place for place in range(PLACES) if place not in places)
             worker = WorkerProcess(next(self._numbers), place, self._reports.began)
-            await worker.start(self._nursery, self._coordinator.desk, self._coordinator.ledger)
+            await worker.start(self._nursery)
             self._workers.add(worker)
         worker.when_ended(lambda: self._has_ended(worker))
         orders = Orders(
@@ -186,7 +214,7 @@ class Supervisor:
             await end_orphans(self._pids)
 
     def _pids(self) -> set[int]:
-        return {self._nursery.pid, *(worker.pid for worker in self._workers)}
+        return {self._nursery.pid, self._coordinator.pid, *(worker.pid for worker in self._workers)}
 
     async def _drained(self) -> bool:
         """Refuses connections and lets all calls finish; whether none was cut."""
@@ -250,18 +278,18 @@ class Supervisor:
         check_startup(config)
         self._warn(config)
         crew = Crew(config, self._hire)
-        self._coordinator.limit(config)
+        self._machine.limit(config)
         try:
             await crew.start()
         except BaseException:
-            self._coordinator.limit(self._config)
+            self._machine.limit(self._config)
             self._sockets.keep(self._config)
             raise
         former, self._crew, self._config = self._crew, crew, config
         self._sockets.keep(config)
         logs.configure(config.logging.format, config.logging.level)
         spawn(self._let_go(former), name="former workers", owner=self._leaving)
-        await self._coordinator.mark(config)
+        await self._upkeep.mark(config)
         try:
             await self._serve_metrics(config)
         except OSError as error:

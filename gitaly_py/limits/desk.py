@@ -22,6 +22,14 @@ class Acquire(NamedTuple):
     key: str
 
 
+class Holds(NamedTuple):
+    """A caller was given its slot by a former holder of the limiters. number: as in Acquire."""
+
+    number: int
+    limiter: str
+    key: str
+
+
 class Leave(NamedTuple):
     """A caller needs its place or its slot no longer."""
 
@@ -53,7 +61,7 @@ class Dropped(NamedTuple):
     reason: str
 
 
-Request = Acquire | Leave
+Request = Acquire | Holds | Leave
 Answer = Queued | Entered | Dropped
 
 
@@ -91,6 +99,10 @@ class _Caller:
             return
         self._waiter = limiter.line_up(key, self._settle)
         self._answer(Queued(self._number, limiter.crowd(key)[0]))
+
+    def hold(self) -> None:
+        """Has a slot already."""
+        self._slot = self._limiter.admit(self._key)
 
     def leave(self) -> None:
         """Gives back what it has."""
@@ -161,16 +173,17 @@ class Visitor:
 
     def receive(self, message: Request) -> None:
         """Takes a message of the process."""
-        if isinstance(message, Acquire):
-            limiter = self._desk.limiter(message.limiter)
-            caller = self._callers[message.number] = _Caller(
-                message.number, self._answer, limiter, message.key
-            )
-            caller.line_up()
-        else:
+        if isinstance(message, Leave):
             leaving = self._callers.pop(message.number, None)
             if leaving is not None:
                 leaving.leave()
+            return
+        limiter = self._desk.limiter(message.limiter)
+        caller = self._callers[message.number] = _Caller(message.number, self._answer, limiter, message.key)
+        if isinstance(message, Acquire):
+            caller.line_up()
+        else:
+            caller.hold()
 
     def close(self) -> None:
         """The process is gone: its callers have left."""

@@ -172,6 +172,10 @@ class Limiter:
             return None
         return self._give(line)
 
+    def admit(self, key: str) -> Held:
+        """A slot of `key` for one who has it already, whatever the limit."""
+        return self._give(self._lines.setdefault(key, _Line(key)))
+
     def line_up(self, key: str, settle: Settle) -> Waiter:
         """Waits for a slot of `key`, of which `enter` has just given none."""
         line = self._lines[key]

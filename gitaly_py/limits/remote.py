@@ -8,7 +8,7 @@ import time
 from collections.abc import Coroutine
 from typing import Any, Final, Protocol
 
-from gitaly_py.limits.desk import Acquire, Answer, Dropped, Entered, Leave, Queued, Request
+from gitaly_py.limits.desk import Acquire, Answer, Dropped, Entered, Holds, Leave, Queued, Request
 from gitaly_py.limits.errors import LimitReached, QueueFull, QueueTimeout
 from gitaly_py.limits.limiter import Slot
 from gitaly_py.limits.monitor import OTHER, Monitor
@@ -25,11 +25,17 @@ class DeskLost(Exception):
 
 
 class _Answers:
-    """What one caller is told, in order. Much smaller than an asyncio.Queue, and callers may be many."""
+    """What one caller is told, in order. Much smaller than an asyncio.Queue, and callers may be many.
 
-    __slots__ = ("_waiter", "arrived")
+    limiter, key: of the slot that it asks for. is_queued: it was told so.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_waiter", "arrived", "is_queued", "key", "limiter")
+
+    def __init__(self, limiter: str, key: str) -> None:
+        self.limiter = limiter
+        self.key = key
+        self.is_queued = False
         self.arrived: tuple[Answer | None, ...] = ()
         self._waiter: asyncio.Future[None] | None = None
 
@@ -73,6 +79,7 @@ class RemoteDesk:
         self.connection = connection
         self._numbers = itertools.count(1)
         self._waiting: dict[int, _Answers] = {}
+        self._held: dict[int, tuple[str, str]] = {}
         self._patience = PATIENCE
 
     def limiter(self, name: str, monitor: Monitor) -> RemoteLimiter:
@@ -82,7 +89,7 @@ class RemoteDesk:
     def line_up(self, limiter: str, key: str) -> tuple[int, _Answers]:
         """Asks for a slot: the caller's number, and where its answers arrive."""
         number = next(self._numbers)
-        answers = self._waiting[number] = _Answers()
+        answers = self._waiting[number] = _Answers(limiter, key)
         self.connection.send(Acquire(number, limiter, key))
         return number, answers
 
@@ -103,15 +110,38 @@ class RemoteDesk:
                 self._patience /= 2
                 return None
 
-    def settled(self, number: int) -> None:
-        """No answer is waited for any longer."""
+    def leave(self, number: int) -> None:
+        """A caller needs its place or its slot no longer. The caller's own client need not wait for that."""
         self._waiting.pop(number, None)
+        self._held.pop(number, None)
+        self.connection.post(Leave(number))
 
     def receive(self, answer: Answer) -> None:
         """Takes a message of the other process."""
-        waiting = self._waiting.get(answer.number)
-        if waiting is not None:
-            waiting.put(answer)
+        number = answer.number
+        waiting = self._waiting.get(number)
+        if waiting is None:
+            return
+        if isinstance(answer, Queued):
+            if waiting.is_queued:
+                return
+            waiting.is_queued = True
+        else:
+            del self._waiting[number]
+            if isinstance(answer, Entered):
+                self._held[number] = waiting.limiter, waiting.key
+        waiting.put(answer)
+
+    def resume(self, connection: Connection) -> None:
+        """Another process holds the limiters from here on.
+
+        It is told who has a slot, and who waits: they line up again, in their order, with all of their time.
+        """
+        self.connection = connection
+        for number, (limiter, key) in self._held.items():
+            connection.post(Holds(number, limiter, key))
+        for number, waiting in self._waiting.items():
+            connection.post(Acquire(number, waiting.limiter, waiting.key))
 
     def close(self) -> None:
         """The other process is gone: those who wait get DeskLost."""
@@ -138,7 +168,6 @@ class RemoteLimiter:
         answer = self._desk.first_answer(answers)
         if not isinstance(answer, Entered):
             return self._waited(key, number, answers)
-        self._desk.settled(number)
         self._monitor.passed(key, answer.running)
         return self._slot(number)
 
@@ -157,12 +186,11 @@ class RemoteLimiter:
                 self._monitor.queued(key, 1)
                 queued = True
         except asyncio.CancelledError:
-            self._desk.connection.post(Leave(number))
+            self._desk.leave(number)
             seconds = asyncio.get_running_loop().time() - began
             self._monitor.dropped(key, 0, 0, seconds, OTHER)
             raise
         finally:
-            self._desk.settled(number)
             if queued:
                 self._monitor.dequeued()
         return self._judged(key, number, answer)
@@ -171,7 +199,7 @@ class RemoteLimiter:
         if isinstance(answer, Entered):
             self._monitor.entered(answer.running, answer.seconds)
             return self._slot(number)
-        self._desk.connection.post(Leave(number))
+        self._desk.leave(number)
         if not isinstance(answer, Dropped):
             raise DeskLost
         self._monitor.dropped(key, answer.waiting, answer.running, answer.seconds, answer.reason)
@@ -181,6 +209,5 @@ class RemoteLimiter:
         return Slot(lambda: self._release(number))
 
     def _release(self, number: int) -> None:
-        # The caller's own client need not wait for it.
-        self._desk.connection.post(Leave(number))
+        self._desk.leave(number)
         self._monitor.exited()

@@ -319,6 +319,9 @@ config_reload_failures = counter(
     "gitaly_config_reload_failures_total", "Reloads of the configuration that changed nothing."
 )
 worker_restarts = counter("gitaly_worker_restarts_total", "Workers that ended and had to be replaced.")
+coordinator_restarts = counter(
+    "gitaly_coordinator_restarts_total", "Coordinators that ended and had to be replaced."
+)
 workers = gauge("gitaly_workers", "Worker processes.", ("state",))
 # storages
 total_repositories = gauge(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gitaly_py.daemon.workers.link import Link, LinkBroken, pair, receive_first, send_first
+from gitaly_py.daemon.processes.link import Link, LinkBroken, pair, receive_first, send_first
 from gitaly_py.limits.desk import Acquire, Dropped, Entered, Leave, Queued
 
 SECONDS = 5.0

@@ -17,7 +17,7 @@ from tests.support.pushes import eventually
 
 NO_FORK = """
 import asyncio, os, socket
-from gitaly_py.daemon.workers import nursery
+from gitaly_py.daemon.processes import nursery
 
 fork, forks = os.fork, []
 
@@ -33,7 +33,7 @@ async def started():
     ours, theirs = socket.socketpair()
     for _ in range(2):
         try:
-            print(await nest.start(theirs))
+            print(await nest.start(nursery.Kind.WORKER, theirs))
         except OSError as error:
             print(error.errno)
 

@@ -46,6 +46,11 @@ class Process:
         self.lives = False
         self.visitor.close()
 
+    def visit(self, desk: Desk) -> None:
+        """Another desk takes the place of the one that was there."""
+        self.visitor = desk.visitor(self._answer)
+        self.remote.resume(self)
+
     def send(self, message: Any) -> None:
         """See Connection."""
         if self.quick:
@@ -219,6 +224,72 @@ async def test_waiting_ends_when_the_desk_is_gone(desk: Desk) -> None:
 
     with pytest.raises(DeskLost):
         await waiting
+
+
+async def test_another_desk_goes_on_where_the_former_was(desk: Desk, begun: list[asyncio.Task[Slot]]) -> None:
+    process = Process(desk)
+    slot = await process.limiter().acquire("k")
+    begun += [asyncio.create_task(process.limiter().acquire("k")) for _ in range(3)]
+    await arrive()
+    assert in_use(desk) == (1, 2)
+    with pytest.raises(QueueFull):
+        await begun[2]
+    begun[0].cancel()
+    await arrive()
+    other = Desk()
+    other.apply({"l": Settings(1, 2, None)})
+    told = list(process.told.told)
+
+    process.visit(other)
+    await arrive()
+
+    assert in_use(other) == (1, 1)
+    # Who waits already has been told so.
+    assert process.told.told == told
+    slot.release()
+    (await begun[1]).release()
+    await arrive()
+    assert in_use(other) == (0, 0)
+    (await process.limiter().acquire("k")).release()
+
+
+async def test_a_slot_is_known_to_another_desk_before_its_caller_takes_it(desk: Desk) -> None:
+    process = Process(desk)
+    entering = asyncio.create_task(process.limiter().acquire("k"))
+    while in_use(desk) != (1, 0):
+        await asyncio.sleep(0)
+    # The answer is on its way, the caller has not run.
+    await asyncio.sleep(0)
+    other = Desk()
+    other.apply({"l": Settings(1, 2, None)})
+
+    process.visit(other)
+    await arrive()
+
+    assert in_use(other) == (1, 0)
+    (await entering).release()
+    await arrive()
+    assert in_use(other) == (0, 0)
+
+
+async def test_slots_beyond_a_limit_are_kept(desk: Desk) -> None:
+    desk.apply({"l": Settings(2, 0, None)})
+    process = Process(desk)
+    slots = [await process.limiter().acquire("k") for _ in range(2)]
+    other = Desk()
+    other.apply({"l": Settings(1, 0, None)})
+
+    process.visit(other)
+    await arrive()
+    waiting = asyncio.create_task(process.limiter().acquire("k"))
+    await arrive()
+    assert in_use(other) == (2, 1)
+
+    for slot in slots:
+        assert not waiting.done()
+        slot.release()
+        await arrive()
+    (await waiting).release()
 
 
 async def test_limits_change_for_those_who_wait(desk: Desk, begun: list[asyncio.Task[Slot]]) -> None:

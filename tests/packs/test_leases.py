@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+from gitaly_py.packs.leases.client import Foreign, Leases
 from gitaly_py.packs.leases.ledger import Ledger
 from gitaly_py.packs.leases.messages import (
     UNKNOWN,
@@ -11,6 +13,7 @@ from gitaly_py.packs.leases.messages import (
     Completed,
     Follow,
     Followed,
+    Follows,
     Gone,
     Lead,
     Left,
@@ -137,3 +140,64 @@ def test_only_the_leader_speaks_for_a_pack() -> None:
     assert maker.heard() == [Lead(1)]
     other.says(Seek(1, "k"))
     assert other.heard() == [Follow(1, "/file", UNKNOWN)]
+
+
+def test_a_new_ledger_knows_what_it_is_told() -> None:
+    maker, other = two(Ledger())
+
+    maker.says(Began("k", "/file"), Completed("k", 42))
+    other.says(Follows("k"))
+
+    assert maker.heard() == [Followed("k", 1)]
+    assert other.heard() == [Completed("k", 42)]
+    other.says(Seek(1, "k"))
+    assert other.heard() == [Follow(1, "/file", 42)]
+
+
+def test_who_follows_what_nobody_makes_hears_of_it() -> None:
+    maker, other = two(Ledger())
+    maker.says(Seek(1, "sought"))
+
+    for key in ("unknown", "sought"):
+        other.says(Follows(key))
+        assert other.heard() == [Gone(key)]
+
+
+def test_of_two_that_make_a_pack_the_first_is_followed() -> None:
+    ledger = Ledger()
+    maker, other = two(ledger)
+    maker.says(Began("k", "/file"))
+
+    other.says(Began("k", "/other"), Completed("k", 7), Gone("k"))
+
+    third = Worker(ledger)
+    third.says(Seek(1, "k"))
+    assert third.heard() == [Follow(1, "/file", UNKNOWN)]
+
+
+async def test_a_worker_tells_a_new_ledger_what_there_is() -> None:
+    told: list[Any] = []
+    former = Leases(lambda _: None)
+    followed: list[int] = []
+    for key in ("made", "whole"):
+        former.lead(key, f"/{key}", followed.append)
+    former.complete("whole", 42)
+    seeking = [asyncio.create_task(former.seek(key)) for key in ("read", "sought")]
+    await asyncio.sleep(0)
+    former.receive(Follow(1, "/read", UNKNOWN))
+    read = await seeking[0]
+    assert isinstance(read, Foreign)
+
+    former.resume(told.append)
+
+    assert told == [
+        Began("made", "/made"),
+        Began("whole", "/whole"),
+        Completed("whole", 42),
+        Follows("read"),
+        Seek(2, "sought"),
+    ]
+    former.receive(Completed("read", 7))
+    former.receive(Followed("whole", 3))
+    former.receive(Lead(2))
+    assert (read.size, followed, await seeking[1]) == (7, [3], None)

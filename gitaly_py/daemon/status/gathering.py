@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from gitaly_py import __version__
 from gitaly_py.config import Config
@@ -25,7 +25,7 @@ class Status:
         self,
         reports: Reports,
         workers: Callable[[], Sequence[WorkerProcess]],
-        limiters: Callable[[], Sequence[LimiterState]],
+        limiters: Callable[[], Awaitable[Sequence[LimiterState]]],
     ) -> None:
         self._reports = reports
         self._workers = workers
@@ -47,6 +47,7 @@ class Status:
         storages = await self._storages.look()
         workers = [worker for worker in self._workers() if worker.state != "ended"]
         families = await self._reports.families(workers)
+        shared = await self._limiters()
         reports = [worker.last for worker in workers if worker.last is not None]
         slow = sorted(_slow_calls(workers), key=lambda call: -call.seconds)
         return Snapshot(
@@ -55,7 +56,7 @@ class Status:
             git_version=next((report.git_version for report in reports), ""),
             families=families,
             workers=list(_states(workers)),
-            limiters=combined([*self._limiters(), *(each for report in reports for each in report.limiters)]),
+            limiters=combined([*shared, *(each for report in reports for each in report.limiters)]),
             storages=storages,
             slow_calls=slow[:KEPT],
         )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import structlog
 
 from gitaly_py.config import Config
+from gitaly_py.daemon.processes.child import described
 from gitaly_py.daemon.workers.messages import Finish, Force
 from gitaly_py.daemon.workers.process import WorkerFailed, WorkerProcess
 from gitaly_py.telemetry import metrics
@@ -104,7 +104,7 @@ class Crew:
             status = await worker.ended()
             if loop.time() - began >= _STABLE_SECONDS:
                 delay = _FIRST_DELAY
-            _log.error("worker ended", worker_pid=worker.pid, status=_described(status), delay_s=delay)
+            _log.error("worker ended", worker_pid=worker.pid, status=described(status), delay_s=delay)
             metrics.worker_restarts.inc()
             await asyncio.sleep(delay)
             delay = min(2 * delay, _LONGEST_DELAY)
@@ -122,7 +122,3 @@ class Crew:
         await force.wait()
         for worker in self.workers:
             worker.send(Force())
-
-
-def _described(status: int) -> str:
-    return signal.Signals(-status).name if status < 0 else str(status)

@@ -1,4 +1,4 @@
-"""A worker process, from its first line to its end; `nursery.py` begins it."""
+"""A worker, from its first line to its end."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ import uvloop
 
 from gitaly_py.daemon import parts
 from gitaly_py.daemon.board import Board
+from gitaly_py.daemon.coordination.line import Line
 from gitaly_py.daemon.listening import inherited
 from gitaly_py.daemon.memory import resident_bytes
+from gitaly_py.daemon.processes.link import Link, LinkBroken, receive_first
+from gitaly_py.daemon.runtime import coordinator_socket
 from gitaly_py.daemon.worker import Worker
-from gitaly_py.daemon.workers.link import Link, LinkBroken, receive_first
 from gitaly_py.daemon.workers.messages import (
     Ask,
     Counted,
@@ -30,9 +32,6 @@ from gitaly_py.daemon.workers.messages import (
     Orders,
     Report,
 )
-from gitaly_py.limits.remote import RemoteDesk
-from gitaly_py.packs.leases.client import Leases
-from gitaly_py.packs.leases.messages import ToWorker
 from gitaly_py.storage import counting
 from gitaly_py.telemetry import logs, metrics, tracing
 from gitaly_py.telemetry.families import collected
@@ -81,6 +80,7 @@ class _Serving:
         self._force = asyncio.Event()
         self._finish: asyncio.Queue[Drain | Finish] = asyncio.Queue()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._line: Line
         self._worker: Worker
         self._link: Link
         self._loop: asyncio.AbstractEventLoop
@@ -89,17 +89,17 @@ class _Serving:
         """The exit status."""
         self._loop = asyncio.get_running_loop()
         self._link = Link(self._sock, self._receive, self._lost)
-        self._desk = RemoteDesk(self._link)
-        self._leases = Leases(self._link.send)
         counting.report_to(self._counted)
         try:
-            self._worker = Worker(self._orders, self._board, self._desk, self._leases)
+            self._line = Line(coordinator_socket(self._orders.runtime))
+            self._worker = Worker(self._orders, self._board, self._line.desk, self._line.leases)
             try:
                 external, internal = inherited(self._listeners, self._orders.secure, self._orders.config)
                 await self._worker.start(external, internal)
                 return await self._serve()
             finally:
                 await self._worker.close()
+                self._line.close()
         except Exception as error:  # noqa: BLE001 - the border of the process: the supervisor hears of any error
             if not isinstance(error, OSError | parts.ApiClientError):
                 _log.error("worker failed", error=str(error), exc_info=error)
@@ -137,10 +137,6 @@ class _Serving:
             self._finish.put_nowait(message)
         elif isinstance(message, Force):
             self._force.set()
-        elif isinstance(message, ToWorker):
-            self._leases.receive(message)
-        else:
-            self._desk.receive(message)
 
     def _report(self, number: int, *, everything: bool = False) -> Report:
         return Report(
@@ -156,7 +152,6 @@ class _Serving:
 
     def _lost(self) -> None:
         """The supervisor is gone: nobody will ever end this process or what it has started."""
-        self._desk.close()
         spawn(self._abandon(), name="end without supervisor", owner=self._tasks)
 
     async def _abandon(self) -> None:

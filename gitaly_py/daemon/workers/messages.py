@@ -1,21 +1,15 @@
-"""What supervisor and worker tell each other, beside the limiters' messages (`limits/desk.py`)."""
+"""What supervisor and worker tell each other."""
 
 from __future__ import annotations
 
-import copyreg
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from prometheus_client import Metric
 
 from gitaly_py.config import Config
-from gitaly_py.limits.desk import Acquire, Dropped, Entered, Leave, Queued
 from gitaly_py.limits.state import LimiterState
 from gitaly_py.telemetry.slow_calls import EndedCall
-
-for _code, _message in enumerate((Acquire, Leave, Queued, Entered, Dropped), start=1):
-    # Calls wait for these: a number is read in a fraction of the time that the name of a class takes.
-    copyreg.add_extension(_message.__module__, _message.__name__, _code)
 
 
 class Orders(NamedTuple):

@@ -13,6 +13,7 @@ from gitaly_py.packs.leases.messages import (
     Completed,
     Follow,
     Followed,
+    Follows,
     FromWorker,
     Gone,
     Lead,
@@ -32,6 +33,15 @@ class Foreign:
     gone: bool = False
 
 
+@dataclass(eq=False)
+class _Led:
+    """A pack that this worker makes. followed: told how many others read it."""
+
+    path: str
+    followed: Callable[[int], None]
+    size: int = UNKNOWN
+
+
 class Leases:
     """Asks who has a pack, and says what this worker has. send: takes a message to the ledger."""
 
@@ -40,7 +50,7 @@ class Leases:
         self._numbers = itertools.count(1)
         self._questions: dict[int, tuple[str, asyncio.Future[Foreign | None]]] = {}
         self._followed: dict[str, Foreign] = {}
-        self._led: dict[str, Callable[[int], None]] = {}
+        self._led: dict[str, _Led] = {}
 
     async def seek(self, key: str) -> Foreign | None:
         """The pack, if another worker has it; None if this one is to `lead`."""
@@ -57,12 +67,14 @@ class Leases:
 
     def lead(self, key: str, path: str, followed: Callable[[int], None]) -> None:
         """Lets others read what is written to `path`. followed: told how many do, whenever that changes."""
-        self._led[key] = followed
+        self._led[key] = _Led(path, followed)
         self._send(Began(key, path))
 
     def complete(self, key: str, size: int) -> None:
         """A pack that is led is whole."""
-        if key in self._led:
+        led = self._led.get(key)
+        if led is not None:
+            led.size = size
             self._send(Completed(key, size))
 
     def give_up(self, key: str) -> None:
@@ -75,6 +87,18 @@ class Leases:
         if self._followed.get(foreign.key) is foreign:
             del self._followed[foreign.key]
             self._send(Left(foreign.key))
+
+    def resume(self, send: Callable[[FromWorker], None]) -> None:
+        """Another ledger is to be asked from here on: tells it what there is, and asks again."""
+        self._send = send
+        for key, led in self._led.items():
+            send(Began(key, led.path))
+            if led.size != UNKNOWN:
+                send(Completed(key, led.size))
+        for key in self._followed:
+            send(Follows(key))
+        for number, (key, _) in self._questions.items():
+            send(Seek(number, key))
 
     def _decline(self, key: str, foreign: Foreign | None) -> None:
         if foreign is None:
@@ -101,7 +125,7 @@ class Leases:
                     foreign_.gone = True
             case Followed(key, others):
                 if key in self._led:
-                    self._led[key](others)
+                    self._led[key].followed(others)
 
 
 def is_complete(foreign: Foreign) -> bool:

@@ -15,6 +15,7 @@ from gitaly_py.packs.leases.messages import (
     Completed,
     Follow,
     Followed,
+    Follows,
     FromWorker,
     Gone,
     Lead,
@@ -60,9 +61,12 @@ class Ledger:
             lease.seekers.append((reader, number))
 
     def began(self, reader: Reader, key: str, path: str) -> None:
-        """Lets those follow who have asked meanwhile."""
-        lease = self._led(reader, key)
-        if lease is not None:
+        """Lets those follow who have asked meanwhile.
+
+        A pack that nobody has asked for is one of a former ledger.
+        """
+        lease = self._leases.setdefault(key, _Lease(reader))
+        if lease.leader is reader:
             lease.path = path
             seekers, lease.seekers = lease.seekers, []
             for seeker, number in seekers:
@@ -86,6 +90,17 @@ class Ledger:
             follower.answer(Gone(key))
         for seeker, number in lease.seekers:
             self.seek(seeker, number, key)
+
+    def follows(self, reader: Reader, key: str) -> None:
+        """Goes on with what a former ledger has answered."""
+        lease = self._leases.get(key)
+        if lease is None or not lease.path or lease.leader is reader:
+            reader.answer(Gone(key))
+            return
+        lease.followers.add(reader)
+        lease.leader.answer(Followed(key, len(lease.followers)))
+        if lease.size != UNKNOWN:
+            reader.answer(Completed(key, lease.size))
 
     def left(self, reader: Reader, key: str) -> None:
         """Tells the leader how many still follow."""
@@ -129,6 +144,8 @@ class Reader:
                 self._ledger.completed(self, key, size)
             case Gone(key):
                 self._ledger.gone(self, key)
+            case Follows(key):
+                self._ledger.follows(self, key)
             case Left(key):
                 self._ledger.left(self, key)
 

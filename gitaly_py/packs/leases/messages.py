@@ -35,6 +35,12 @@ class Gone(NamedTuple):
     key: str
 
 
+class Follows(NamedTuple):
+    """A worker reads what another makes, as a former ledger has told it. Gone, if nobody does."""
+
+    key: str
+
+
 class Left(NamedTuple):
     """A worker does not read what another makes any longer."""
 
@@ -62,5 +68,5 @@ class Followed(NamedTuple):
     others: int
 
 
-FromWorker = Seek | Began | Completed | Gone | Left
+FromWorker = Seek | Began | Completed | Gone | Follows | Left
 ToWorker = Lead | Follow | Followed | Completed | Gone

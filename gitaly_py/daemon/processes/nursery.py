@@ -1,10 +1,10 @@
-"""Where workers come from: a process that has imported everything they need, and forks.
+"""Where the daemon's other processes come from: one that has imported everything they need, and forks.
 
-A worker that began as an interpreter of its own would spend most of a second on its imports, and share none
+A process that began as an interpreter of its own would spend most of a second on its imports, and share none
 of the memory that they take. This process does nothing else, so that there is nothing a fork could break: it
 has one thread, no event loop, and of gRPC no more than its modules.
 
-`python -m gitaly_py.daemon.workers.nursery FD` takes the place of one that was killed. FD: its end of the
+`python -m gitaly_py.daemon.processes.nursery FD` takes the place of one that was killed. FD: its end of the
 socket.
 """
 
@@ -22,18 +22,32 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from enum import IntEnum
 from pathlib import Path
 from typing import Final, NoReturn
 
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # see daemon.run
 
-from gitaly_py.daemon.workers import entry
+from gitaly_py.daemon.coordination.entry import coordinate
+from gitaly_py.daemon.workers.entry import work
 from gitaly_py.rpc.methods import all_methods
 from gitaly_py.services import registry
 
-_REQUEST: Final = struct.Struct("!I")
+_REQUEST: Final = struct.Struct("!IB")
 _ANSWER: Final = struct.Struct("!Ii")
 _PID: Final = struct.Struct("!i")
+
+
+class Kind(IntEnum):
+    """What a process is to be."""
+
+    WORKER = 0
+    COORDINATOR = 1
+
+
+_WORK: Final = {Kind.WORKER: work, Kind.COORDINATOR: coordinate}
+_NAMES: Final = {Kind.WORKER: "gitaly-worker", Kind.COORDINATOR: "gitaly-coord"}
+"""At most fifteen characters are shown."""
 
 
 class Nursery:
@@ -53,31 +67,31 @@ class Nursery:
                 _live(lambda: _breed(theirs))
         self._sock = ours
 
-    async def start(self, end: socket.socket) -> int:
-        """Starts a worker, whose end of the link is `end`; its process id. The caller becomes its parent.
+    async def start(self, kind: Kind, end: socket.socket) -> int:
+        """Starts a process, whose end of the link is `end`; its process id. The caller becomes its parent.
 
         Not to be called again before it has returned. Raises OSError.
         """
         try:
-            return await self._started(end)
+            return await self._started(kind, end)
         except EOFError:
             self._replace()
         try:
-            return await self._started(end)
+            return await self._started(kind, end)
         except EOFError:
-            raise ChildProcessError(errno.ECHILD, "the nursery of the workers does not live") from None
+            raise ChildProcessError(errno.ECHILD, "the nursery does not live") from None
 
     def end(self) -> None:
-        """Ends it; workers live on."""
+        """Ends it; those that it has started live on."""
         self._sock.close()
         os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
 
-    async def _started(self, end: socket.socket) -> int:
+    async def _started(self, kind: Kind, end: socket.socket) -> int:
         """Raises OSError, and EOFError when there is nobody to ask."""
         number = next(self._numbers)
         try:
-            socket.send_fds(self._sock, [_REQUEST.pack(number)], [end.fileno()])
+            socket.send_fds(self._sock, [_REQUEST.pack(number, kind)], [end.fileno()])
         except (BrokenPipeError, ConnectionResetError) as error:
             raise EOFError from error
         while True:
@@ -100,12 +114,12 @@ class Nursery:
         self._sock, theirs = _pair()
         with theirs:
             theirs.set_inheritable(True)
-            line = [sys.executable, "-m", "gitaly_py.daemon.workers.nursery", str(theirs.fileno())]
+            line = [sys.executable, "-m", "gitaly_py.daemon.processes.nursery", str(theirs.fileno())]
             self.pid = os.posix_spawn(sys.executable, line, os.environ)
 
 
 def main(argv: list[str]) -> int:
-    """Forks workers until the supervisor is gone; the exit status."""
+    """Forks processes until the supervisor is gone; the exit status."""
     sock = socket.socket(fileno=int(argv[1]))
     sock.set_inheritable(False)
     return _breed(sock)
@@ -130,16 +144,17 @@ def _breed(sock: socket.socket) -> int:
         if not request:
             return 0
         [end] = descriptors
-        answer = _ANSWER.pack(*_REQUEST.unpack(request), _forked(sock, end))
+        number, kind = _REQUEST.unpack(request)
+        answer = _ANSWER.pack(number, _forked(sock, Kind(kind), end))
         os.close(end)
         with suppress(BrokenPipeError):
             sock.send(answer)
 
 
-def _forked(sock: socket.socket, end: int) -> int:
-    """The process id of a new worker, or the negative number of an error.
+def _forked(sock: socket.socket, kind: Kind, end: int) -> int:
+    """The process id of a new process, or the negative number of an error.
 
-    The worker's parent ends at once. The supervisor, as a subreaper, takes its place.
+    Its parent ends at once. The supervisor, as a subreaper, takes its place.
     """
     reading, writing = os.pipe()
     try:
@@ -150,7 +165,7 @@ def _forked(sock: socket.socket, end: int) -> int:
         return -(error.errno or errno.EAGAIN)
     if not child:
         os.close(reading)
-        _fork_again(sock, end, writing)
+        _fork_again(sock, kind, end, writing)
     os.close(writing)
     os.waitpid(child, 0)
     with open(reading, "rb") as answer:
@@ -158,7 +173,7 @@ def _forked(sock: socket.socket, end: int) -> int:
     return int(_PID.unpack(told)[0]) if told else -errno.EAGAIN
 
 
-def _fork_again(sock: socket.socket, end: int, writing: int) -> NoReturn:
+def _fork_again(sock: socket.socket, kind: Kind, end: int, writing: int) -> NoReturn:
     try:
         pid = os.fork()
     except OSError as error:
@@ -166,9 +181,9 @@ def _fork_again(sock: socket.socket, end: int, writing: int) -> NoReturn:
     if not pid:
         sock.close()
         os.close(writing)
-        _call("gitaly-worker")
+        _call(_NAMES[kind])
         os.setpgid(0, 0)
-        _live(lambda: entry.work(socket.socket(fileno=end)))
+        _live(lambda: _WORK[kind](socket.socket(fileno=end)))
     os.write(writing, _PID.pack(pid))
     os._exit(0)
 

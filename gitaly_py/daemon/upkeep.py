@@ -1,4 +1,4 @@
-"""What there is once a machine, however many workers serve it; lives in the supervisor."""
+"""What is done for storages once a machine, however many workers serve them; lives in the supervisor."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from typing import Any
 import structlog
 
 from gitaly_py.config import Config
-from gitaly_py.daemon.machine import Machine
-from gitaly_py.limits.desk import Desk
-from gitaly_py.packs.leases.ledger import Ledger
 from gitaly_py.storage import counting
 from gitaly_py.storage.leftovers import remove_quarantines
 from gitaly_py.storage.metadata import ensure_metadata
@@ -22,30 +19,16 @@ _log = structlog.get_logger("gitaly")
 _CLEANING_SECONDS = 3600
 
 
-class Coordinator:
-    """Holds limiters and the ledger of packs for all workers, and keeps the storages in order.
-
-    Raises ControlGroupsUnusable.
-    """
+class Upkeep:
+    """Keeps the storages in order, once a machine."""
 
     def __init__(self, config: Config) -> None:
-        self.desk = Desk()
-        self.ledger = Ledger()
-        self._machine = Machine(config, self.desk)
         self._areas = TemporaryAreas([storage.path for storage in config.storage])
         self._tasks: set[asyncio.Task[Any]] = set()
         self._stopping = threading.Event()
 
-    def limit(self, config: Config) -> None:
-        """Sets the limits of a configuration, for calls that run as well."""
-        self._machine.limit(config)
-
     async def start(self, config: Config) -> None:
-        """Makes control groups, writes missing metadata files, removes what a killed daemon left behind.
-
-        Raises ControlGroupsUnusable.
-        """
-        await self._machine.start()
+        """Writes missing metadata files, and removes what a killed daemon left behind."""
         await self.mark(config)
         abandoned = await asyncio.to_thread(self._areas.sweep)
         spawn(self._remove_quarantines(abandoned), name="quarantine cleaner", owner=self._tasks)
@@ -62,10 +45,10 @@ class Coordinator:
                 _log.error("failed to write storage metadata", storage_name=storage.name, error=str(error))
 
     async def stop(self) -> None:
+        """Leaves them as they are."""
         self._stopping.set()
         await end_all(self._tasks)
         self._areas.release()
-        await self._machine.stop()
 
     async def _remove_quarantines(self, paths: list[str]) -> None:
         for path in paths:

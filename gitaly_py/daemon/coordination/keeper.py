@@ -22,8 +22,8 @@ _log = structlog.get_logger("gitaly")
 
 _FIRST_DELAY: Final = 0.1
 _LONGEST_DELAY: Final = 5.0
-_STABLE_SECONDS: Final = 60.0
-"""A coordinator that lived for so long did not end because of how it starts: the next one comes at once."""
+_STABLE_SECONDS: Final = 1.0
+"""After one that lived for so long the next comes at once, since calls wait for it."""
 
 
 class _Coordinator(Child):

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import copyreg
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from gitaly_py.config.logs import Logging
+from gitaly_py.daemon.processes.link import quick
 from gitaly_py.limits.desk import Acquire, Dropped, Entered, Leave, Queued, Settings
 from gitaly_py.limits.state import LimiterState
 
-for _code, _message in enumerate((Acquire, Leave, Queued, Entered, Dropped), start=1):
-    # Calls wait for these: a number is read in a fraction of the time that the name of a class takes.
-    copyreg.add_extension(_message.__module__, _message.__name__, _code)
+quick(Acquire, Leave, Queued, Entered, Dropped)
 
 
 class Orders(NamedTuple):

@@ -1,21 +1,38 @@
-"""The socket between supervisor and worker: whole messages in both directions.
+"""The socket between two processes of the daemon: whole messages in both directions.
 
-Both ends are processes of one daemon, so messages are pickled objects, each behind its length.
+Both ends run the same program, so messages are pickled, each behind its length. Those that are `quick` are
+marshalled, which takes a fraction of the time.
 """
 
 from __future__ import annotations
 
 import asyncio
+import marshal
 import pickle
 import socket
 import struct
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 _LENGTH: Final = struct.Struct("!I")
 _RECEIVED_AT_ONCE: Final = 64 * 1024
 _MOST_DESCRIPTORS: Final = 64
+
+
+_PICKLED: Final = pickle.PROTO[0]
+_numbers: Final[dict[type, int]] = {}
+_quick: Final[list[type[NamedTuple]]] = []
+
+
+def quick(*kinds: type[NamedTuple]) -> None:
+    """Names messages that hold nothing but numbers and text, and that somebody waits for.
+
+    To be called by both ends, in the same order.
+    """
+    for kind in kinds:
+        _numbers[kind] = len(_quick)
+        _quick.append(kind)
 
 
 class LinkBroken(Exception):
@@ -112,6 +129,10 @@ class Link:
             self.close()
             self._lost()
             return False
+        if not self._incoming and size > _LENGTH.size and _length(self._buffer) == size:
+            # One message, and all of it: so most of those come that somebody waits for.
+            self._receive(_unpacked(self._buffer[_LENGTH.size : size]))
+            return True
         self._incoming += self._buffer[:size]
         for message in _taken(self._incoming):
             self._receive(message)
@@ -138,12 +159,23 @@ def receive_first(sock: socket.socket) -> tuple[Any, list[int]]:
     raise LinkBroken
 
 
-def _packed(message: object) -> bytes:
-    data = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
+def _packed(message: Any) -> bytes:
+    number = _numbers.get(type(message))
+    if number is None:
+        data = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
+    else:
+        data = marshal.dumps((number, tuple(message)))
     return _LENGTH.pack(len(data)) + data
 
 
-def _length(incoming: bytearray) -> int:
+def _unpacked(data: memoryview) -> Any:
+    if data[0] == _PICKLED:
+        return pickle.loads(data)
+    number, fields = marshal.loads(data)
+    return tuple.__new__(_quick[number], fields)
+
+
+def _length(incoming: bytearray | memoryview) -> int:
     """Bytes of the first message with its length, as far as is known."""
     if len(incoming) < _LENGTH.size:
         return _LENGTH.size
@@ -154,7 +186,7 @@ def _taken(incoming: bytearray) -> list[Any]:
     """Takes whole messages out of what has come."""
     messages = []
     while len(incoming) >= (length := _length(incoming)) > _LENGTH.size:
-        messages.append(pickle.loads(memoryview(incoming)[_LENGTH.size : length]))
+        messages.append(_unpacked(memoryview(incoming)[_LENGTH.size : length]))
         del incoming[:length]
     return messages
 

@@ -20,6 +20,8 @@ from google.protobuf.message import Message
 from google.rpc import status_pb2  # type: ignore[import-untyped]
 from grpc import StatusCode
 
+from gitaly_py.rpc.shortening import shortened
+
 ABORTED_TEXT = "The operation could not be completed. Please try again."
 
 
@@ -116,12 +118,17 @@ class Status:
     facts: tuple[tuple[str, str], ...] = ()
     """What else is known of the error, for the log only: names and values."""
 
+    @property
+    def sent(self) -> str:
+        """The message as clients get it."""
+        return shortened(self.message)
+
     def encoded(self) -> bytes | None:
         """The value of `grpc-status-details-bin`, or None without details."""
         if not self.details:
             return None
         # Protobuf takes no surrogates, which stand for octets that are not UTF-8 in what git was asked.
-        message = self.message.encode("utf-8", "replace").decode()
+        message = self.sent.encode("utf-8", "replace").decode()
         status = status_pb2.Status(code=self.code.value[0], message=message)
         for detail in self.details:
             status.details.add().Pack(detail)

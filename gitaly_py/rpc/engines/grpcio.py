@@ -192,7 +192,7 @@ async def _finish(context: Any, outcome: Outcome) -> bytes | None:
     trailers: tuple[tuple[str, str | bytes], ...] = outcome.trailers
     if details is not None:
         trailers = (*trailers, (_DETAILS, details))
-    await context.abort(status.code, status.message, trailers)
+    await context.abort(status.code, status.sent, trailers)
     raise AssertionError("abort always raises")
 
 

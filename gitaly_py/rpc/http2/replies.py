@@ -54,7 +54,7 @@ def _ok(extra: tuple[tuple[str, str], ...]) -> bytes:
 def _ended(status: Status, extra: tuple[tuple[str, str], ...]) -> bytes:
     parts = [_STATUS[status.code]]
     if status.message:
-        parts.append(encode_field(b"grpc-message", percent_encoded(status.message)))
+        parts.append(encode_field(b"grpc-message", percent_encoded(status.sent)))
     details = status.encoded()
     if details is not None:
         parts.append(encode_field(b"grpc-status-details-bin", base64.b64encode(details).rstrip(b"=")))

@@ -46,7 +46,8 @@ class Machine:
         self._limited = limited
         self._groups = control_groups(config, os.getpid())
         load = self._groups.load if self._groups else None
-        self._adaptive = AdaptiveLimits(load, conditions(config.adaptive_limiting))
+        self._watched = config.adaptive_limiting
+        self._adaptive = AdaptiveLimits(load, conditions(self._watched))
         self._sections: dict[str, Limit] = {}
         self._metrics: ControlGroupMetrics | None = None
 
@@ -68,6 +69,9 @@ class Machine:
 
     def limit(self, config: Config) -> None:
         """Sets the limits of a configuration. An adaptive one that is as it was goes on from where it is."""
+        if config.adaptive_limiting != self._watched:
+            self._watched = config.adaptive_limiting
+            self._adaptive.watch(conditions(self._watched))
         found = list(all_limits(config.concurrency, config.pack_objects_limiting))
         current = self._adaptive.current()
         settings: dict[str, Settings] = {}

@@ -72,6 +72,10 @@ class AdaptiveLimits:
         del self._limits[name]
         metrics.concurrency_limiting_current_limit.remove(name)
 
+    def watch(self, conditions: Sequence[Condition]) -> None:
+        """Looks at other conditions from now on."""
+        self._conditions = conditions
+
     def current(self) -> dict[str, int]:
         """Every limit as it is now."""
         return {name: limit.current for name, limit in self._limits.items()}

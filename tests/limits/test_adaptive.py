@@ -331,3 +331,15 @@ async def test_overload_that_lasts_brings_a_limit_down_to_its_minimum(minimum: i
     limits.remove("x")
 
     assert values[-1] == minimum
+
+
+async def test_other_conditions_count_from_the_next_look_on() -> None:
+    source = Source()
+    limits = AdaptiveLimits(source, [])
+    limits.add("x", 8, 1, 10, nothing)
+    assert await after(limits, source, [True]) == [9]
+
+    limits.watch(MEMORY)
+
+    assert await after(limits, source, [True]) == [4]
+    limits.remove("x")

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import structlog
 
+from gitaly_py.storage.replacing import replace_file
+
 _log = structlog.get_logger("gitaly")
 
 
@@ -53,12 +55,8 @@ class ServiceManager:
 def _write_pid(path: Path) -> None:
     """Writes our process id, so that whoever looks finds it whole or not at all."""
     text = f"{os.getpid()}\n"
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_text(text, "ascii")
-        beside.replace(path)
+        replace_file(path, text.encode(), 0o644)
     except PermissionError:
         # Only the file itself is ours to write.
         path.write_text(text, "ascii")
-    finally:
-        beside.unlink(missing_ok=True)

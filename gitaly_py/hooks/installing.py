@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from types import ModuleType
+
+from gitaly_py.storage.replacing import replace_file
 
 _OPTIONS = "-IS"
 _MAX_FIRST_LINE = 127
@@ -18,11 +18,9 @@ def install(program: ModuleType, path: Path, interpreter: str = sys.executable) 
 
     interpreter: path of the Python that runs it. Raises OSError.
     """
-    # Complete under its name from the beginning: another process may run it already.
-    with NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
-        file.write(_first_lines(interpreter) + Path(str(program.__file__)).read_text("utf-8"))
-    os.chmod(file.name, 0o500)
-    os.replace(file.name, path)
+    text = _first_lines(interpreter) + Path(str(program.__file__)).read_text("utf-8")
+    # Another process may run it already.
+    replace_file(path, text.encode(), 0o500)
 
 
 def _first_lines(interpreter: str) -> str:

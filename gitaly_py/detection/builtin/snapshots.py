@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import structlog
 
 from gitaly_py.detection.interface import LanguageBytes
+from gitaly_py.storage.replacing import replace_file
 from gitaly_py.storage.repository import Repository
 from gitaly_py.storage.temporary import area
 
@@ -72,22 +71,10 @@ def store(repository: Repository, snapshot: Snapshot) -> None:
     }
     data = zlib.compress(json.dumps(table, separators=(",", ":")).encode())
     try:
-        _replace(repository, data)
+        folder = Path(area(repository.storage_path))
+        replace_file(Path(repository.path, _NAME), data, 0o400, folder=folder)
     except OSError as error:
         _log.warning("failed to keep language statistics", path=repository.path, error=str(error))
-
-
-def _replace(repository: Repository, data: bytes) -> None:
-    descriptor, temporary = tempfile.mkstemp(prefix="languages", dir=area(repository.storage_path))
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        os.chmod(temporary, 0o400)
-        os.replace(temporary, f"{repository.path}/{_NAME}")
-    except OSError:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
 
 
 def _snapshot(table: Mapping[str, Any]) -> Snapshot:

@@ -1,7 +1,10 @@
-"""Reads of single objects and references against an empty RPC, by a client that costs next to nothing.
+"""Reads of single objects and references against an empty RPC.
 
 What is read differs from call to call, so that no answer is at hand. The daemon has the first core and the
 client the last, in processes of their own; the RPCs take turns, so that noise meets all of them alike.
+
+Clients cost next to nothing, so that what is measured is the daemon. A round trip as callers see it is one of
+grpcio's, whose core is that of Ruby's client, too; the other one shows more of the daemon.
 """
 
 from __future__ import annotations
@@ -14,12 +17,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from statistics import median
 
+import grpc
+
 from benchmarks.harness import Row
 from benchmarks.operations.fleet import cpu_seconds
 from benchmarks.reading.history import path_of
 from benchmarks.reading.stage import Question, Stage
-from benchmarks.rpc.connection import Connection, ended
-from benchmarks.rpc.metadata import Metadata, block_maker
+from benchmarks.rpc.connection import Broken, Connection, ended
+from benchmarks.rpc.metadata import Metadata, block_maker, for_grpcio
+from gitaly_py.rpc.methods import methods
 
 CALLERS = 32
 EMPTY = "empty"
@@ -36,14 +42,16 @@ def figures(stage: Stage, quick: bool) -> Iterator[Row]:
     turns, calls, rounds = (60, 10, 3) if quick else (1500, 40, 15)
     questions = point_reads(stage)
     with _separated(stage):
-        alone = _round_trips(stage, questions, turns)
+        alone = _round_trips(stage, questions, turns, Caller)
+        library = _round_trips(stage, questions, turns, LibraryCaller)
         busy = _loads(stage, questions, calls, rounds)
     for name in questions:
         if name == EMPTY:
             continue
         (time_, cpu), (empty_time, empty_cpu) = busy[name], busy[EMPTY]
         yield Row(f"{name}: CPU a call", cpu * 1e6, empty_cpu * 1e6, "µs", _MOST_CPU)
-        yield Row(f"{name}: round trip", alone[name] * 1e6, alone[EMPTY] * 1e6, "µs", _MOST_TURN)
+        yield Row(f"{name}: round trip", library[name] * 1e6, library[EMPTY] * 1e6, "µs", _MOST_TURN)
+        yield Row(f"  {name}: of a client without cost", alone[name] * 1e6, alone[EMPTY] * 1e6, "µs")
         yield Row(f"{name}: time a call, {CALLERS} callers", time_ * 1e6, empty_time * 1e6, "µs", _MOST_BUSY)
 
 
@@ -120,12 +128,41 @@ class Caller:
         self.connection.verify(self._count)
 
 
-def _round_trips(stage: Stage, questions: dict[str, list[Question]], turns: int) -> dict[str, float]:
+class LibraryCaller:
+    """The same by grpcio."""
+
+    def __init__(self, opened: ExitStack, socket: str, questions: list[Question], count: int) -> None:
+        # Channels to one address share a connection unless they are told not to.
+        options = [("grpc.use_local_subchannel_pool", 1)]
+        channel = opened.enter_context(grpc.insecure_channel(f"unix:{socket}", options=options))
+        method = methods().get(questions[0].path)
+        make = channel.unary_stream if method and method.server_streaming else channel.unary_unary
+        self._stub = make(questions[0].path)
+        self._messages = itertools.cycle([question.message for question in questions])
+        self._left = count
+
+    def call(self) -> None:
+        """Makes the next call. Raises grpc.RpcError."""
+        self._left -= 1
+        answer = self._stub(next(self._messages), metadata=for_grpcio(Metadata.CORE))
+        if not isinstance(answer, bytes):
+            for _ in answer:
+                pass
+
+    def verify(self) -> None:
+        """Raises Broken unless every call was made."""
+        if self._left:
+            raise Broken(f"{self._left} calls were not made")
+
+
+def _round_trips(
+    stage: Stage, questions: dict[str, list[Question]], turns: int, kind: type[Caller | LibraryCaller]
+) -> dict[str, float]:
     """Median seconds of a call of each RPC, which take turns call by call."""
     times: dict[str, list[float]] = {name: [] for name in questions}
     with ExitStack() as opened:
         callers = {
-            name: Caller(opened, stage.socket, asked, _WARM_UP + turns) for name, asked in questions.items()
+            name: kind(opened, stage.socket, asked, _WARM_UP + turns) for name, asked in questions.items()
         }
         for _ in range(_WARM_UP + turns):
             for name, caller in callers.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Sequence
 from functools import cache
 from typing import Any, Final
@@ -84,7 +85,7 @@ class Limited:
     async def _wait(self, call: Call[Any, Any], acquired: Awaitable[Slot], authenticated: bool) -> None:
         try:
             self._slots[call] = await acquired
-        except LimitReached:
+        except (LimitReached, asyncio.CancelledError):
             _tell(authenticated)
             raise
 

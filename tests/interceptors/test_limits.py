@@ -241,6 +241,18 @@ async def test_limits_show_in_metrics_and_log(
     assert entry["limit.concurrency_queue_ms"] >= 300
 
 
+async def test_a_call_that_is_cancelled_in_line_is_logged_as_dropped(limiting: Daemon, filled: Repo) -> None:
+    async with streaming(limiting, filled, whole=False):
+        await asyncio.sleep(0.1)
+        async with streaming(limiting, filled):
+            await asyncio.sleep(0.1)
+
+    place = {"limit.limiting_key": filled.message.relative_path, "limit.concurrency_dropped": "other"}
+    entry = await limiting.access_entry("PostUploadPack", **place)
+    assert entry["grpc.code"] == "Canceled"
+    assert entry["limit.authenticated"] == "true"
+
+
 async def test_checks_of_the_feature_flag_are_counted(client: MultiplexedConnection, filled: Repo) -> None:
     async def checks() -> dict[str, float]:
         found = await scrape(PORT)

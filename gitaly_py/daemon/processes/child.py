@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import os
 import signal
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any
@@ -14,7 +15,7 @@ from gitaly_py.daemon.processes import link
 from gitaly_py.daemon.processes.nursery import Kind, Nursery
 
 
-class Child:
+class Child(ABC):
     """One process. It ends when our end of the link is closed, whatever it does.
 
     kind: what it is to be. pid: its process id, 0 before it starts.
@@ -68,13 +69,13 @@ class Child:
         if self.lives:
             os.kill(self.pid, signal.SIGKILL)
 
+    @abstractmethod
     def receive(self, message: Any) -> None:
         """Takes a message of the process."""
-        raise NotImplementedError
 
+    @abstractmethod
     def buried(self, status: int) -> None:
         """It has ended, and said all that it will."""
-        raise NotImplementedError
 
     async def ask(self, question: Callable[[int], object]) -> Any:
         """The answer to a question, None when the process has ended. question: makes it, with its number."""

@@ -41,37 +41,51 @@ def figures(stage: Stage, quick: bool) -> Iterator[Row]:
 
 def pairs(stage: Stage) -> dict[str, Pair]:
     """Each stream by what it is called."""
+    return _of_references(stage) | _of_history(stage) | _of_trees(stage) | _of_changes(stage)
+
+
+def _of_references(stage: Stage) -> dict[str, Pair]:
     shape, ask = stage.shape, stage.question
-    listed = min(10_000, shape.commits)
-    commit_format = "--format=%H%n%T%n%P%n%an%n%ae%n%at%n%cn%n%ce%n%ct%n%B"
-    ref_format = "--format=%(objectname) %(refname)"
+    branch_format = "--format=%(refname) %(objectname) %(tree) %(author) %(contents)"
     tag_format = "--format=%(objectname) %(refname) %(tagger) %(contents) %(*tree) %(*author) %(*contents)"
-    entries = f"{shape.files:,}"
     return {
-        f"ListCommits: {listed:,}": Pair(
-            ask(
-                "CommitService/ListCommits",
-                revisions=["main"],
-                pagination_params=PaginationParameter(limit=listed),
-            ),
-            [["log", f"--max-count={listed}", commit_format, "main"]],
-        ),
         f"ListRefs: {shape.branches + shape.tags:,}": Pair(
-            ask("RefService/ListRefs", patterns=[b"refs/"]), [["for-each-ref", ref_format]]
+            ask("RefService/ListRefs", patterns=[b"refs/"]),
+            [["for-each-ref", "--format=%(objectname) %(refname)"]],
         ),
         f"FindLocalBranches: {shape.branches:,}": Pair(
-            ask("RefService/FindLocalBranches"),
-            [
-                [
-                    "for-each-ref",
-                    "--format=%(refname) %(objectname) %(tree) %(author) %(contents)",
-                    "refs/heads",
-                ]
-            ],
+            ask("RefService/FindLocalBranches"), [["for-each-ref", branch_format, "refs/heads"]]
         ),
         f"FindAllTags: {shape.tags:,}": Pair(
             ask("RefService/FindAllTags"), [["for-each-ref", tag_format, "refs/tags"]]
         ),
+    }
+
+
+def _of_history(stage: Stage) -> dict[str, Pair]:
+    ask = stage.question
+    listed = min(10_000, stage.shape.commits)
+    page = PaginationParameter(limit=listed)
+    commit_format = "--format=%H%n%T%n%P%n%an%n%ae%n%at%n%cn%n%ce%n%ct%n%B"
+    return {
+        f"ListCommits: {listed:,}": Pair(
+            ask("CommitService/ListCommits", revisions=["main"], pagination_params=page),
+            [["log", f"--max-count={listed}", commit_format, "main"]],
+        ),
+        "ListLastCommitsForTree: 100": Pair(
+            ask("CommitService/ListLastCommitsForTree", revision="main", path=b"wide/", limit=100),
+            [["log", "--format=%H", "--name-only", "main", "--", "wide/"]],
+        ),
+        "RawBlame": Pair(
+            ask("CommitService/RawBlame", revision=b"main", path=b"blamed.txt"),
+            [["blame", "-p", "main", "--", "blamed.txt"]],
+        ),
+    }
+
+
+def _of_trees(stage: Stage) -> dict[str, Pair]:
+    ask, entries = stage.question, f"{stage.shape.files:,}"
+    return {
         f"GetTreeEntries: {entries}": Pair(
             ask("CommitService/GetTreeEntries", revision=b"main", path=b".", recursive=True),
             [["ls-tree", "-r", "-t", "-z", "main"]],
@@ -79,28 +93,26 @@ def pairs(stage: Stage) -> dict[str, Pair]:
         f"ListFiles: {entries}": Pair(
             ask("CommitService/ListFiles", revision=b"main"), [["ls-tree", "-r", "-z", "--name-only", "main"]]
         ),
-        "ListLastCommitsForTree: 100": Pair(
-            ask("CommitService/ListLastCommitsForTree", revision="main", path=b"wide/", limit=100),
-            [["log", "--format=%H", "--name-only", "main", "--", "wide/"]],
-        ),
-        "CommitDiff: 5 MB": Pair(
-            ask("DiffService/CommitDiff", left_commit_id="patch~", right_commit_id="patch"),
-            [["diff", "--raw", "--patch", "--full-index", "--find-renames=30%", "patch~", "patch"]],
-        ),
-        f"FindChangedPaths: {shape.changed:,}": Pair(
-            ask("DiffService/FindChangedPaths", requests=[_tree_pair(stage)]),
-            [["diff-tree", "-r", "-z", "--raw", "--full-index", "paths~", "paths"]],
-        ),
-        "RawBlame": Pair(
-            ask("CommitService/RawBlame", revision=b"main", path=b"blamed.txt"),
-            [["blame", "-p", "main", "--", "blamed.txt"]],
-        ),
         f"ListBlobs: {entries}": Pair(
             ask("BlobService/ListBlobs", revisions=["main^{tree}"]),
             [
                 ["rev-list", "--objects", "--no-object-names", "--filter=object:type=blob", "main^{tree}"],
                 ["cat-file", "--batch-check", "--buffer"],
             ],
+        ),
+    }
+
+
+def _of_changes(stage: Stage) -> dict[str, Pair]:
+    ask = stage.question
+    return {
+        "CommitDiff: 5 MB": Pair(
+            ask("DiffService/CommitDiff", left_commit_id="patch~", right_commit_id="patch"),
+            [["diff", "--raw", "--patch", "--full-index", "--find-renames=30%", "patch~", "patch"]],
+        ),
+        f"FindChangedPaths: {stage.shape.changed:,}": Pair(
+            ask("DiffService/FindChangedPaths", requests=[_tree_pair(stage)]),
+            [["diff-tree", "-r", "-z", "--raw", "--full-index", "paths~", "paths"]],
         ),
     }
 

@@ -17,10 +17,9 @@ from types import TracebackType
 from typing import Any, ClassVar
 
 from google.protobuf.message import Message
-from google.rpc import status_pb2  # type: ignore[import-untyped]
 from grpc import StatusCode
 
-from gitaly_py.rpc.shortening import shortened
+from gitaly_py.rpc.shortening import shortened, with_details
 
 ABORTED_TEXT = "The operation could not be completed. Please try again."
 
@@ -129,10 +128,7 @@ class Status:
             return None
         # Protobuf takes no surrogates, which stand for octets that are not UTF-8 in what git was asked.
         message = self.sent.encode("utf-8", "replace").decode()
-        status = status_pb2.Status(code=self.code.value[0], message=message)
-        for detail in self.details:
-            status.details.add().Pack(detail)
-        return bytes(status.SerializeToString())
+        return with_details(self.code.value[0], message, self.details)
 
 
 OK = Status(StatusCode.OK)

@@ -1,17 +1,19 @@
-"""Messages of statuses, cut so that every client can take them."""
+"""Statuses that every client can take."""
 
 from __future__ import annotations
 
 import grpc
 import grpc.aio
 import pytest
+from google.rpc import status_pb2  # type: ignore[import-untyped]
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gitaly_py.pb.errors_pb2 import ReferenceNotFoundError
 from gitaly_py.pb.repository_pb2 import GetRawChangesRequest
 from gitaly_py.pb.repository_pb2_grpc import RepositoryServiceStub
 from gitaly_py.rpc.http2.replies import percent_encoded
-from gitaly_py.rpc.shortening import LONGEST, shortened
+from gitaly_py.rpc.shortening import LONGEST, LONGEST_DETAILS, shortened, with_details
 from tests.support.daemon import Daemon
 from tests.support.repositories import Repo
 
@@ -43,6 +45,18 @@ def test_a_message_fits_and_loses_no_more_than_it_must(message: str) -> None:
 )
 def test_what_counts_is_how_it_is_sent(message: str, expected: str) -> None:
     assert shortened(message) == expected
+
+
+def test_details_that_fit_are_sent() -> None:
+    details = [ReferenceNotFoundError(reference_name=b"x" * size) for size in (10, LONGEST_DETAILS, 20)]
+
+    status = status_pb2.Status.FromString(with_details(5, "message", details))
+
+    assert (status.code, status.message) == (5, "message")
+    sent = [ReferenceNotFoundError() for _ in status.details]
+    for packed, message in zip(status.details, sent, strict=True):
+        packed.Unpack(message)
+    assert sent == [details[0], details[2]]
 
 
 async def test_a_client_of_the_c_core_gets_the_code_of_an_error_that_quotes_much(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 import select
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from benchmarks.operations.fleet import Fleet
 from benchmarks.rpc.connection import Connection, ended
@@ -55,15 +56,25 @@ def archive(fleet: Fleet, megabytes: int, format: str = "TAR") -> Target:  # noq
 
 
 class Callers:
-    """Connections with Rails' metadata, which have made some calls already; `perform` makes the next ones."""
+    """Connections with Rails' metadata, which have made some calls already; `perform` makes the next ones.
 
-    def __init__(self, opened: ExitStack, target: Target, connections: int, calls: int) -> None:
+    changes: of the metadata, see block_maker.
+    """
+
+    def __init__(
+        self,
+        opened: ExitStack,
+        target: Target,
+        connections: int,
+        calls: int,
+        changes: Mapping[str, str | None] = MappingProxyType({}),
+    ) -> None:
         self._calls = WARM_UP + calls
         self._prepared: dict[Connection, list[bytes]] = {}
         for _ in range(connections):
             connection = opened.enter_context(closing(Connection(target.socket)))
             connection.settle()
-            make_block = block_maker(target.path, Metadata.CORE, connection.table_size)
+            make_block = block_maker(target.path, Metadata.CORE, connection.table_size, changes)
             self._prepared[connection] = connection.requests(self._calls, make_block, target.message)
         self.perform(WARM_UP)
 

@@ -1,11 +1,16 @@
 """What a limit costs the calls that it lets pass.
 
 The limit is far above what is asked for, so that nobody ever waits. With one worker its slots are there; with
-more they are the coordinator's, which is a round trip away. Daemons without a limit are the reference. For
-the time a call of 32 callers, daemons have the first core and the client the last. For round trips both may
-use any core, since the coordinator would otherwise compete with the worker that waits for it. What the
-coordinator adds has a second reference: a byte to another process and back, which neither of them does
-anything for.
+more they are the coordinator's, which is a round trip away.
+
+For the time a call of 32 callers, the same worker serves those whom the limit counts and those whom it does
+not, in turns, since two daemons that are alike differ by 5 % and more: callers without a name are limited
+here, and a feature flag excepts some. Groups of callers that are alike differ by 2 %, so there are several.
+The daemon has the first core and the client the last.
+
+For round trips the reference is a daemon without a limit. Both may use any core, since the coordinator would
+otherwise compete with the worker that waits for it. What the coordinator adds has a second reference: a byte
+to another process and back, which neither of them does anything for.
 """
 
 from __future__ import annotations
@@ -22,17 +27,22 @@ from statistics import median
 from benchmarks.harness import Row
 from benchmarks.operations.calls import FIND_COMMIT, Callers, find_commit
 from benchmarks.operations.fleet import Fleet, cpu_seconds, fleet, limit
+from gitaly_py.interceptors.limits import SWITCH
 
 _ALLOWED = 1.05
 _ALLOWED_US = 150.0
 _CALLERS = 32
+_GROUPS = 3
 _NEVER_REACHED = limit(FIND_COMMIT, 1000)
+_NAMELESS_ONLY = (
+    f'[[concurrency]]\nrpc = "{FIND_COMMIT}"\n[concurrency.unauthenticated]\nmax_concurrency = 1000\n'
+)
 
 
 def figures(quick: bool) -> Iterator[Row]:
     """Daemons with a limit beside those without."""
-    calls, rounds, pairs, turns = (50, 5, 1, 300) if quick else (150, 7, 7, 3000)
-    (turn, spent), (other_turn, other_spent) = _times_of_several(pairs, calls, rounds)
+    calls, rounds, turns = (30, 3, 300) if quick else (50, 30, 3000)
+    (turn, spent), (other_turn, other_spent) = _times(calls, rounds)
     name = f"FindCommit with a limit, slots of the worker, {_CALLERS} callers (without)"
     yield Row(f"{name}: time a call", turn * 1e6, other_turn * 1e6, "µs", _ALLOWED)
     yield Row(f"{name}: CPU", spent * 1e6, other_spent * 1e6, "µs", _ALLOWED)
@@ -48,40 +58,34 @@ def figures(quick: bool) -> Iterator[Row]:
 
 
 @contextmanager
-def _both(workers: int, cores: set[int] | None = None) -> Iterator[list[Fleet]]:
+def _both(workers: int) -> Iterator[list[Fleet]]:
     """A daemon with a limit, and one without."""
-    with (
-        fleet(workers=workers, tables=_NEVER_REACHED, cores=cores) as limited,
-        fleet(workers=workers, cores=cores) as free,
-    ):
+    with fleet(workers=workers, tables=_NEVER_REACHED) as limited, fleet(workers=workers) as free:
         yield [limited, free]
 
 
-def _times_of_several(pairs: int, calls: int, rounds: int) -> list[tuple[float, float]]:
-    """As `_times`, the middle of several pairs: two daemons that are alike differ by 5 % and more."""
+def _times(calls: int, rounds: int) -> list[tuple[float, float]]:
+    """Seconds a call, and processor time of the worker, of callers with a limit and without."""
     cores = sorted(os.sched_getaffinity(0))
-    found = []
-    for _ in range(pairs):
-        with _both(1, cores={cores[0]}) as pair, _kept_on(cores[-1]):
-            found.append(_times(pair, calls, rounds))
-    return [
-        (median(times for times, _ in each), median(spent for _, spent in each))
-        for each in zip(*found, strict=True)
-    ]
-
-
-def _times(pair: list[Fleet], calls: int, rounds: int) -> list[tuple[float, float]]:
-    """Seconds a call, and processor time of the worker, of each daemon; they take turns."""
-    found: list[tuple[list[float], list[float]]] = [([], []) for _ in pair]
-    with ExitStack() as opened:
-        callers = [Callers(opened, find_commit(each), _CALLERS, calls * rounds) for each in pair]
+    found: list[tuple[list[float], list[float]]] = [([], []), ([], [])]
+    with (
+        fleet(workers=1, tables=_NAMELESS_ONLY, cores={cores[0]}) as measured,
+        _kept_on(cores[-1]),
+        ExitStack() as opened,
+    ):
+        target, pid = find_commit(measured), measured.daemon.worker.pid
+        groups = [
+            (Callers(opened, target, _CALLERS, calls * rounds, {"username": None, SWITCH: limited}), into)
+            for _ in range(_GROUPS)
+            for limited, into in zip(("true", "false"), found, strict=True)
+        ]
         for _ in range(rounds):
-            for daemon, each, (times, spent) in zip(pair, callers, found, strict=True):
-                pid = daemon.daemon.worker.pid
+            for each, (times, spent) in groups:
                 before = cpu_seconds(pid)
                 times.append(each.perform(calls).seconds / (calls * _CALLERS))
                 spent.append((cpu_seconds(pid) - before) / (calls * _CALLERS))
-        for each in callers:
+            groups.reverse()
+        for each, _ in groups:
             each.verify()
     return [(median(times), median(spent)) for times, spent in found]
 

@@ -12,7 +12,8 @@ import base64
 import enum
 import itertools
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from hpack import Encoder
@@ -54,11 +55,15 @@ def for_grpcio(kind: Metadata) -> list[tuple[str, str | bytes]]:
     return [(key, value.encode() if key.endswith("-bin") else value) for key, value in found]
 
 
-def block_maker(path: str, kind: Metadata, table_size: int) -> Callable[[], bytes]:
+def block_maker(
+    path: str, kind: Metadata, table_size: int, changes: Mapping[str, str | None] = MappingProxyType({})
+) -> Callable[[], bytes]:
     """Makes the header block of each call of a connection, in order.
 
-    path: of the RPC. table_size: what the server allows for the header table.
+    path: of the RPC. table_size: what the server allows for the header table. changes: other values of
+    metadata, None for what is left out.
     """
+    every_call = [(key, value) for key, value in (dict(_EVERY_CALL) | changes).items() if value is not None]
     encoder = Encoder()
     if kind is Metadata.LARGE_TABLE:
         encoder.header_table_size = table_size
@@ -75,8 +80,8 @@ def block_maker(path: str, kind: Metadata, table_size: int) -> Callable[[], byte
     if kind is not Metadata.NONE:
         fields.insert(-1, ("grpc-timeout", "30S"))
 
-    literals = b"".join(map(_literal, _EVERY_CALL))
-    fields_of_go = [*fields, *map(_text, _EVERY_CALL)]
+    literals = b"".join(map(_literal, every_call))
+    fields_of_go = [*fields, *map(_text, every_call)]
 
     def make() -> bytes:
         if kind in {Metadata.GO, Metadata.LARGE_TABLE}:

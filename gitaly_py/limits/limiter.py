@@ -188,8 +188,10 @@ class Limiter:
     def release(self, line: _Line) -> None:
         """A holder is done; for Held."""
         line.running -= 1
-        if line.waiting or not line.running:
+        if line.waiting:
             self._wake(line)
+        elif not line.running:
+            self._lines.pop(line.key, None)
         self._monitor.exited()
 
     def take_back(self, line: _Line) -> None:

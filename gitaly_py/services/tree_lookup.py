@@ -11,20 +11,39 @@ from gitaly_py.git.wire.objects import ObjectFormat, TreeEntry, parse_tree
 _DIRECTORIES = 64
 """Directories kept in memory."""
 
+_NAMELESS = frozenset({b"", b".", b".."})
+
 _LARGE_TREE = 64 * 1024
 """Bytes of a tree from which even looking through it would hold the loop for milliseconds."""
 
 
+async def entry_at(reader: Reader, revision: bytes, path: bytes) -> TreeEntry | None:
+    """The entry at `path`, or None. Only a plain path names something: neither `./x` nor `a//b` does."""
+    if not _is_plain(path):
+        return None
+    directory, _, name = path.rpartition(b"/")
+    tree = await reader.read(revision + b":" + directory)
+    if tree is None or tree.type != "tree":
+        return None
+    if len(tree.data) >= _LARGE_TREE:
+        return await asyncio.to_thread(find_entry, tree.data, name, reader.format)
+    return find_entry(tree.data, name, reader.format)
+
+
+def _is_plain(path: bytes) -> bool:
+    return _NAMELESS.isdisjoint(path.split(b"/"))
+
+
 class TreeLookup:
-    """Finds entries; a directory that is asked again is not read again."""
+    """Finds many entries; a directory that is asked again is not read again."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._directories: dict[tuple[bytes, bytes], _Directory] = {}
 
     async def find(self, revision: bytes, path: bytes) -> TreeEntry | None:
-        """The entry at `path`, or None. Only a plain path names something: neither `./x` nor `a//b` does."""
-        if any(part in (b"", b".", b"..") for part in path.split(b"/")):
+        """See entry_at."""
+        if not _is_plain(path):
             return None
         directory, _, name = path.rpartition(b"/")
         return (await self._directory(revision, directory)).entry(name)

@@ -16,7 +16,7 @@ from gitaly_py.services.app import Call
 from gitaly_py.services.checks import revision
 from gitaly_py.services.commit.service import service
 from gitaly_py.services.content import Content, small_content, with_content
-from gitaly_py.services.tree_lookup import TreeLookup, without_slash
+from gitaly_py.services.tree_lookup import entry_at, without_slash
 
 
 @service.rpc(
@@ -28,7 +28,7 @@ from gitaly_py.services.tree_lookup import TreeLookup, without_slash
 async def tree_entry(call: Call, request: TreeEntryRequest) -> AsyncIterator[TreeEntryResponse | Content]:
     """What is at a path; the content of a blob follows in pieces."""
     reader = call.repository.reader()
-    entry = await TreeLookup(reader).find(request.revision, without_slash(request.path))
+    entry = await entry_at(reader, request.revision, without_slash(request.path))
     if entry is None:
         raise NotFound("tree entry not found")
     if entry.type == "commit":

@@ -146,6 +146,21 @@ async def test_a_worker_that_hangs_does_not_keep_the_others_waiting(
             psutil.Process(hanging).resume()
 
 
+async def test_what_is_shown_does_not_wait_for_a_coordinator_that_hangs(
+    limited: tuple[Daemon, int, Repo],
+) -> None:
+    daemon, port, _ = limited
+    assert limiters(port) != {}
+    coordinator(daemon).suspend()
+    try:
+        # What was seen half a second ago is shown again.
+        await eventually(lambda: limiters(port) == {})
+    finally:
+        coordinator(daemon).resume()
+    await eventually(lambda: limiters(port) != {})
+    assert daemon.stop() == 0
+
+
 async def test_no_call_fails_while_coordinators_come_and_go(new_daemon: NewDaemon) -> None:
     daemon = new_daemon(workers=2, tables=MANY).start()
     repo = repository_in(daemon.storage)

@@ -20,6 +20,7 @@ from gitaly_py.transport.listeners import Listener
 
 _log = structlog.get_logger("gitaly")
 
+_PATIENCE_SECONDS: Final = 1.0
 _FIRST_DELAY: Final = 0.1
 _LONGEST_DELAY: Final = 5.0
 _STABLE_SECONDS: Final = 1.0
@@ -87,8 +88,15 @@ class Keeper:
         self._tell(Resize(limiter, limit))
 
     async def states(self) -> Sequence[LimiterState]:
-        """Every limiter now; none while there is no coordinator."""
-        return (await self._process.ask(Ask) if self._process.lives else None) or []
+        """Every limiter now; none while there is no coordinator, or none that answers."""
+        if not self._process.lives:
+            return []
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                return await self._process.ask(Ask) or []
+        except TimeoutError:
+            _log.warning("coordinator does not answer", coordinator_pid=self.pid)
+            return []
 
     def _tell(self, message: object) -> None:
         if self._process.lives:

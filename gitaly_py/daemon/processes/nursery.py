@@ -115,7 +115,7 @@ class Nursery:
         with theirs:
             theirs.set_inheritable(True)
             line = [sys.executable, "-m", "gitaly_py.daemon.processes.nursery", str(theirs.fileno())]
-            self.pid = os.posix_spawn(sys.executable, line, os.environ)
+            self.pid = os.posix_spawn(sys.executable, line, os.environ, setpgroup=0)
 
 
 def main(argv: list[str]) -> int:

@@ -47,13 +47,12 @@ class Fleet:
     @property
     def processes(self) -> list[psutil.Process]:
         """The supervisor, and the daemon's other processes."""
-        supervisor = psutil.Process(self.daemon.pid)
-        return [supervisor, *(each for each in supervisor.children() if _name(each).startswith("gitaly-"))]
+        return [psutil.Process(self.daemon.pid), *self.daemon.named("gitaly-")]
 
     @property
     def coordinator(self) -> int:
         """The process id of the one that holds the limiters; 0 while there is none."""
-        return next((each.pid for each in self.processes if _name(each) == "gitaly-coord"), 0)
+        return next((each.pid for each in self.daemon.named("gitaly-coord")), 0)
 
     def document(self, name: str) -> dict[str, Any]:
         """What the daemon tells: `status.json` or `limits.json`."""
@@ -113,13 +112,6 @@ def limit(rpc: str, running: int, *, queue: int = 0, wait: str = "0s") -> str:
 def cpu_seconds(pid: int) -> float:
     """Processor time of all threads of a process so far, to the nanosecond."""
     return time.clock_gettime((~pid << 3) | _SCHEDULED)
-
-
-def _name(process: psutil.Process) -> str:
-    """What a process is called, empty when it has just ended."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return process.name()
-    return ""
 
 
 @contextlib.contextmanager

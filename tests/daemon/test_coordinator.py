@@ -34,7 +34,7 @@ max_concurrency = 100
 
 
 def coordinator(daemon: Daemon) -> psutil.Process:
-    [found] = [each for each in psutil.Process(daemon.pid).children() if each.name() == "gitaly-coord"]
+    [found] = daemon.named("gitaly-coord")
     return found
 
 

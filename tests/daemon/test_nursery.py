@@ -44,7 +44,7 @@ nest.end()
 
 
 def nursery_of(daemon: Daemon) -> psutil.Process:
-    [found] = [each for each in psutil.Process(daemon.pid).children() if each.name() == "gitaly-nursery"]
+    [found] = daemon.named("gitaly-nursery")
     return found
 
 

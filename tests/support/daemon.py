@@ -126,8 +126,13 @@ format = "json"
     @property
     def workers(self) -> list[psutil.Process]:
         """The processes that serve calls, the oldest first."""
+        return self.named("gitaly-worker")
+
+    def named(self, beginning: str) -> list[psutil.Process]:
+        """The daemon's processes beside the supervisor whose names begin so, the oldest first."""
         children = psutil.Process(self.pid).children()
-        return sorted((each for each in children if _is_worker(each)), key=lambda each: each.create_time())
+        found = [child for child in children if lives(child) and _name(child).startswith(beginning)]
+        return sorted(found, key=lambda each: each.create_time())
 
     @property
     def worker(self) -> psutil.Process:
@@ -155,7 +160,7 @@ format = "json"
         """The processes that the daemon started for calls and that still run."""
         with contextlib.suppress(psutil.NoSuchProcess):
             running = psutil.Process(self.pid).children(recursive=True)
-            return [child for child in running if lives(child) and not _is_ours(child)]
+            return [child for child in running if lives(child) and not _name(child).startswith("gitaly-")]
         return []
 
     def log_entries(self) -> Iterator[dict[str, Any]]:
@@ -214,14 +219,6 @@ def lives(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.NoSuchProcess):
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     return False
-
-
-def _is_worker(process: psutil.Process) -> bool:
-    return _name(process) == "gitaly-worker"
-
-
-def _is_ours(process: psutil.Process) -> bool:
-    return _name(process).startswith("gitaly-")
 
 
 def _name(process: psutil.Process) -> str:

@@ -19,6 +19,9 @@ _ERRORS: dict[str, type[LimitReached]] = {kind.reason: kind for kind in (QueueFu
 PATIENCE: Final = 200e-6
 """Seconds for which a process does nothing but look for an answer."""
 
+_VAIN_LOOKS: Final = 32
+"""After so many in a row it looks as long as ever: what kept answers may be over."""
+
 
 class DeskLost(Exception):
     """The process that holds the limiters is gone."""
@@ -80,7 +83,7 @@ class RemoteDesk:
         self._numbers = itertools.count(1)
         self._waiting: dict[int, _Answers] = {}
         self._held: dict[int, tuple[str, str]] = {}
-        self._patience = PATIENCE
+        self._in_vain = 0
 
     def limiter(self, name: str, monitor: Monitor) -> RemoteLimiter:
         """The limiter of that name."""
@@ -98,16 +101,16 @@ class RemoteDesk:
 
         The other process has little to do, and mostly runs as soon as it is sent something. To set a caller
         aside, and to have the event loop find it again, takes longer than that. Where answers take longer
-        still, since all processors are busy, nobody waits more than an instant after a few of them.
+        still, since all processors are busy, few wait more than an instant after some of them.
         """
-        end = time.perf_counter() + self._patience
+        end = time.perf_counter() + PATIENCE / (1 << self._in_vain)
         while True:
             self.connection.take()
             if answers.arrived:
-                self._patience = PATIENCE
+                self._in_vain = 0
                 return answers.arrived[0]
             if time.perf_counter() >= end:
-                self._patience /= 2
+                self._in_vain = (self._in_vain + 1) % _VAIN_LOOKS
                 return None
 
     def leave(self, number: int) -> None:

@@ -364,7 +364,7 @@ async def test_who_finds_the_queue_full_at_once_is_refused() -> None:
 
 async def test_answers_that_are_late_again_and_again_are_looked_for_once() -> None:
     process = Process(Desk())
-    for _ in range(40):
+    for _ in range(20):
         (await process.limiter().acquire("k")).release()
     process.looks = 0
 
@@ -378,3 +378,16 @@ async def test_answers_that_are_late_again_and_again_are_looked_for_once() -> No
     process.looks = 0
     (await process.limiter().acquire("k")).release()
     assert process.looks > 1
+
+
+async def test_what_kept_answers_may_be_over() -> None:
+    process = Process(Desk())
+    looks = []
+    for _ in range(64):
+        process.looks = 0
+        (await process.limiter().acquire("k")).release()
+        looks.append(process.looks)
+
+    assert looks[0] > 1
+    assert looks[31] == 1
+    assert looks[32] > 1

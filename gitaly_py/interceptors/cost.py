@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gitaly_py.rpc.call import Call
+from gitaly_py.rpc.steps import Step
 
 TRAILER = "x-gitaly-cost"
 
@@ -28,14 +29,11 @@ _BY_METHOD = {
 }
 
 
-class Cost:
+class Cost(Step):
     """Adds the trailer, whether the call succeeds or fails.
 
     The response of a call without a response stream does not count: it is not sent yet.
     """
-
-    def enter(self, _: Call[Any, Any]) -> None:
-        """Nothing is known yet."""
 
     def leave(self, call: Call[Any, Any]) -> None:
         """See Step."""

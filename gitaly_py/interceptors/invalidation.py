@@ -9,13 +9,14 @@ from typing import Any
 
 from gitaly_py.rpc.call import Call
 from gitaly_py.rpc.methods import Method
+from gitaly_py.rpc.steps import Step
 from gitaly_py.telemetry import metrics
 from gitaly_py.telemetry.call_metrics import CounterSeries
 
 _API = "gitaly."
 
 
-class Invalidation:
+class Invalidation(Step):
     """Counts a call that passed authentication and limits, by what its method does."""
 
     def __init__(self, series: CounterSeries) -> None:
@@ -32,6 +33,3 @@ class Invalidation:
         """See Step."""
         metrics.cacheinvalidator_rpcs.inc()
         self._series.inc()
-
-    def leave(self, _: Call[Any, Any]) -> None:
-        """It has been counted."""

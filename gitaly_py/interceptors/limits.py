@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Sequence
 from functools import cache
 from typing import Any, Final
@@ -26,6 +25,8 @@ _FLAG: Final = "limit_unauthenticated"
 
 _SYSTEM: Final = "gitaly"
 
+_AUTHENTICATED: Final = "limit.authenticated"
+
 
 class RpcLimits:
     """The limiters of `[[concurrency]]`; of several entries for an RPC the last one counts."""
@@ -48,7 +49,7 @@ class RpcLimits:
         return None if named is others is None else Limited(named, others)
 
 
-class Limited:
+class Limited(Step):
     """Holds a slot while a call runs. Calls without a repository are not limited.
 
     named, nameless: the limiters of callers with and without a user name, None where there is none.
@@ -59,7 +60,7 @@ class Limited:
         self._nameless = nameless
         self._slots: dict[Call[Any, Any], Slot] = {}
 
-    def enter(self, call: Call[Any, Any]) -> Awaitable[None] | None:
+    def enter(self, call: Call[Any, Any]) -> Awaitable[Slot] | None:
         """See Step. Most calls find a slot free, and those never wait."""
         authenticated = is_authenticated(call)
         limiter = self._named if authenticated else self._nameless
@@ -74,7 +75,13 @@ class Limited:
         if isinstance(given, Slot):
             self._slots[call] = given
             return None
-        return self._wait(call, given, authenticated)
+        _tell(authenticated)
+        return given
+
+    def entered(self, call: Call[Any, Any], awaited: Slot) -> None:
+        """See Step."""
+        self._slots[call] = awaited
+        fields.take_back(_AUTHENTICATED)
 
     def leave(self, call: Call[Any, Any]) -> None:
         """See Step."""
@@ -82,16 +89,10 @@ class Limited:
         if slot is not None:
             slot.release()
 
-    async def _wait(self, call: Call[Any, Any], acquired: Awaitable[Slot], authenticated: bool) -> None:
-        try:
-            self._slots[call] = await acquired
-        except (LimitReached, asyncio.CancelledError):
-            _tell(authenticated)
-            raise
-
 
 def _tell(authenticated: bool) -> None:
-    fields.put("limit.authenticated", "true" if authenticated else "false")
+    """Of a call that gets no slot, or perhaps none."""
+    fields.put(_AUTHENTICATED, "true" if authenticated else "false")
 
 
 def is_authenticated(call: Call[Any, Any]) -> bool:

@@ -118,7 +118,7 @@ class Frame(Generic[AppT, RepositoryT]):
                     if encoded is not None and len(encoded) <= READ_AGAIN_BYTES:
                         call.first = call.target = None
                     try:
-                        await waiting
+                        step.entered(call, await waiting)
                     finally:
                         if encoded is not None and call.first is None:
                             _read_first(call, encoded)

@@ -27,11 +27,15 @@ Gate = Callable[[Call[Any, Any]], None]
 """Looks at a call before anything of its request is read, and refuses it by raising."""
 
 
-class Step(Protocol):
-    """Surrounds the handler of a call."""
+class Step:
+    """Surrounds the handler of a call; this one does nothing."""
 
-    def enter(self, call: Call[Any, Any], /) -> Awaitable[None] | None:
+    def enter(self, call: Call[Any, Any], /) -> Awaitable[Any] | None:  # noqa: ARG002 - for those that do
         """Before what it surrounds, which waits for what is returned. Either may raise to refuse the call."""
+        return None
+
+    def entered(self, call: Call[Any, Any], awaited: Any, /) -> None:
+        """What was returned has been waited for. A coroutine less is kept of each call in line."""
 
     def leave(self, call: Call[Any, Any], /) -> None:
         """After what it surrounds, however that ended; not for a call that it refused."""

@@ -47,3 +47,10 @@ def put_all(values: Fields) -> None:
     record = _current.get()
     if record is not None:
         record.update(values)
+
+
+def take_back(name: str) -> None:
+    """Removes a field, if it is there."""
+    record = _current.get()
+    if record is not None:
+        record.pop(name, None)

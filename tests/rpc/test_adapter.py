@@ -23,7 +23,7 @@ from gitaly_py.rpc.adapter import READ_AGAIN_BYTES
 from gitaly_py.rpc.checks import early, some
 from gitaly_py.rpc.service import Service
 from gitaly_py.rpc.status import ABORTED_TEXT, Aborted, NotFound
-from gitaly_py.rpc.steps import Steps
+from gitaly_py.rpc.steps import Step, Steps
 from tests.support.exchange import HandMadeExchange, frame_of
 
 REPOSITORY = Repository(storage_name="default", relative_path="a.git")
@@ -177,7 +177,7 @@ async def test_a_bidirectional_stream_answers_while_it_reads() -> None:
 async def test_on_a_hang_up_the_handler_ends_before_the_steps_around_it() -> None:
     order: list[str] = []
 
-    class Around:
+    class Around(Step):
         def enter(self, _: Any) -> None:
             order.append("enter")
 
@@ -215,7 +215,7 @@ async def test_on_a_hang_up_the_handler_ends_before_the_steps_around_it() -> Non
     assert order == ["begin", "enter", "handler closed", "leave", "report CANCELLED"]
 
 
-class Around:
+class Around(Step):
     """A step that says what it does. refusal: what it raises; waits: not before others had their turn."""
 
     def __init__(self, name: str, order: list[str], refusal: Exception | None = None, *, waits: bool = False):
@@ -263,7 +263,7 @@ async def test_the_handler_runs_once_a_step_has_waited() -> None:
     assert outcome.status.code is StatusCode.OK
 
 
-class Waiting:
+class Waiting(Step):
     """A step in which calls wait until they may go on. seen: the requests that calls have meanwhile."""
 
     def __init__(self) -> None:

@@ -165,12 +165,14 @@ class Limiter:
         line = self._lines.get(key)
         if line is None:
             line = self._lines[key] = _Line(key)
-        elif not self._has_room(line):
+        elif 0 < self._limit <= line.running:
             if 0 < self._max_queue <= line.running + len(line.waiting) - self._limit:
                 self._rejected[QueueFull.reason] += 1
                 raise QueueFull
             return None
-        return self._give(line)
+        line.running += 1
+        self._admitted += 1
+        return Held(self, line)
 
     def admit(self, key: str) -> Held:
         """A slot of `key` for one who has it already, whatever the limit."""

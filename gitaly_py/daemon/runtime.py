@@ -55,11 +55,6 @@ class RuntimeDirectory:
         """Where the internal listener is."""
         return self.sockets / "intern"
 
-    @property
-    def coordinator_socket(self) -> Path:
-        """Where workers find the coordinator."""
-        return Path(coordinator_socket(str(self.path)))
-
     def forget(self, worker: int) -> None:
         """Deletes the sockets of a worker that has ended; a killed one leaves them."""
         for kind in "ehip":

@@ -31,7 +31,7 @@ from gitaly_py.daemon.parts import load_modules
 from gitaly_py.daemon.processes.child import Child
 from gitaly_py.daemon.processes.nursery import Nursery
 from gitaly_py.daemon.reports import Reports
-from gitaly_py.daemon.runtime import RuntimeDirectory, RuntimeDirectoryError
+from gitaly_py.daemon.runtime import RuntimeDirectory, RuntimeDirectoryError, coordinator_socket
 from gitaly_py.daemon.status.gathering import Status
 from gitaly_py.daemon.upkeep import Upkeep
 from gitaly_py.daemon.workers.crew import Crew, count_of
@@ -159,7 +159,7 @@ class Supervisor:
 
     async def _coordinate(self, config: Config, parts: AsyncExitStack) -> None:
         """Begins to share limits and packs. Raises OSError, ControlGroupsUnusable."""
-        listener = listen_unix(str(self._runtime.coordinator_socket))
+        listener = listen_unix(coordinator_socket(str(self._runtime.path)))
         parts.callback(listener.socket.close)
         self._coordinator = Keeper(self._begin, self._connected, listener, config.logging)
         self._machine = Machine(config, self._coordinator)

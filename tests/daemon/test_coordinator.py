@@ -16,7 +16,7 @@ import pytest
 from gitaly_py.pb.ref_pb2 import RefExistsRequest
 from gitaly_py.pb.ref_pb2_grpc import RefServiceStub
 from tests.daemon.conftest import NewDaemon
-from tests.daemon.test_shared_packs import begun, cloned, large, slow
+from tests.daemon.test_shared_packs import begun, cloned, clones_of, large, slow
 from tests.daemon.test_workers import LIMITED, connection, holding, metrics_port, one_of_each
 from tests.support.daemon import Daemon
 from tests.support.fixtures import repository_in
@@ -189,11 +189,8 @@ async def test_no_call_fails_while_coordinators_come_and_go(new_daemon: NewDaemo
 async def test_workers_go_on_reading_what_others_make(slow: Daemon, tmp_path: Path) -> None:
     repo, oid = large(slow)
     async with one_of_each(slow) as channels:
-        first, second = channels.values()
-        making = asyncio.create_task(cloned(first, repo, oid))
-        await eventually(lambda: begun(tmp_path) == 1)
-        following = asyncio.create_task(cloned(second, repo, oid))
-        await asyncio.sleep(0.3)
+        _, second = channels.values()
+        making, following = await clones_of(channels.values(), repo, oid, tmp_path)
 
         await replaced(slow)
         late = asyncio.create_task(cloned(second, repo, oid))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -66,6 +67,21 @@ def large(daemon: Daemon, size: int = 3_000_000) -> tuple[Repo, str]:
     return repo, noisy(repo, size)
 
 
+Clone = asyncio.Task[bytes]
+
+
+async def clones_of(
+    channels: Iterable[grpc.aio.Channel], repo: Repo, oid: str, tmp_path: Path
+) -> list[Clone]:
+    """A clone over each of two connections: the first makes the pack, the second follows it."""
+    first, second = channels
+    making = asyncio.create_task(cloned(first, repo, oid))
+    await eventually(lambda: begun(tmp_path) == 1)
+    following = asyncio.create_task(cloned(second, repo, oid))
+    await asyncio.sleep(0.3)
+    return [making, following]
+
+
 async def test_clones_at_the_same_time_make_one_pack(slow: Daemon, tmp_path: Path) -> None:
     repo, oid = large(slow)
     async with AsyncExitStack() as connections:
@@ -100,11 +116,7 @@ async def test_a_pack_that_one_worker_has_made_is_read_by_the_other(slow: Daemon
 async def test_the_maker_goes_on_when_only_another_worker_reads(slow: Daemon, tmp_path: Path) -> None:
     repo, oid = large(slow)
     async with one_of_each(slow) as channels:
-        first, second = channels.values()
-        leaving = asyncio.create_task(cloned(first, repo, oid))
-        await eventually(lambda: begun(tmp_path) == 1)
-        staying = asyncio.create_task(cloned(second, repo, oid))
-        await asyncio.sleep(0.3)
+        leaving, staying = await clones_of(channels.values(), repo, oid, tmp_path)
         leaving.cancel()
         await asyncio.sleep(0.3)
         (tmp_path / "go").touch()
@@ -117,12 +129,8 @@ async def test_the_maker_goes_on_when_only_another_worker_reads(slow: Daemon, tm
 async def test_nobody_makes_what_nobody_reads_any_more(slow: Daemon, tmp_path: Path) -> None:
     repo, oid = large(slow)
     async with one_of_each(slow) as channels:
-        first, second = channels.values()
-        clones = [asyncio.create_task(cloned(first, repo, oid))]
-        await eventually(lambda: begun(tmp_path) == 1)
-        clones.append(asyncio.create_task(cloned(second, repo, oid)))
-        await asyncio.sleep(0.3)
-        for clone in clones:
+        _, second = channels.values()
+        for clone in await clones_of(channels.values(), repo, oid, tmp_path):
             clone.cancel()
 
         await eventually(lambda: not slow.children())
@@ -138,11 +146,8 @@ async def test_readers_of_a_pack_that_is_not_finished_hear_of_it(
 ) -> None:
     repo, oid = large(slow)
     async with one_of_each(slow) as channels:
-        (maker, first), (_, second) = channels.items()
-        making = asyncio.create_task(cloned(first, repo, oid))
-        await eventually(lambda: begun(tmp_path) == 1)
-        following = asyncio.create_task(cloned(second, repo, oid))
-        await asyncio.sleep(0.3)
+        (maker, _), (_, second) = channels.items()
+        making, following = await clones_of(channels.values(), repo, oid, tmp_path)
         if fate == "fails":
             (tmp_path / "fail").touch()
             (tmp_path / "go").touch()

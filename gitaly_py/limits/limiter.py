@@ -33,6 +33,10 @@ class _Line:
     running: int = 0
     waiting: dict[Waiter, None] = field(default_factory=dict)
 
+    @property
+    def is_idle(self) -> bool:
+        return not self.running and not self.waiting
+
 
 class Slot:
     """A caller's place among the holders of a key, until `release` or the end of a `with` block.
@@ -121,7 +125,7 @@ class Limiter:
 
     Newest first since the oldest waiter is the likeliest to have nobody left who waits for it.
     limit: holders a key; 0 or less admits everyone. max_queue: waiters a key beyond that; 0 is no bound.
-    max_wait: seconds; None is no bound. Keys without holders and waiters are forgotten.
+    max_wait: seconds; None is no bound. Keys without holders and waiters are forgotten, but for the last one.
     monitor: hears of the callers of `acquire`.
     """
 
@@ -140,6 +144,7 @@ class Limiter:
         self._monitor = monitor
         self._clock = clock
         self._lines: dict[str, _Line] = {}
+        self._last: _Line | None = None
         self._admitted = 0
         self._rejected: Counter[str] = Counter()
 
@@ -192,8 +197,8 @@ class Limiter:
         line.running -= 1
         if line.waiting:
             self._wake(line)
-        elif not line.running:
-            self._lines.pop(line.key, None)
+        elif not line.running and line is not self._last:
+            self._forget(line)
         self._monitor.exited()
 
     def take_back(self, line: _Line) -> None:
@@ -232,7 +237,7 @@ class Limiter:
 
     def statistics(self) -> LimiterStatistics:
         """How much is going on."""
-        lines = self._lines.values()
+        lines = [line for line in self._lines.values() if not line.is_idle]
         return LimiterStatistics(
             limit=self._limit,
             keys=len(lines),
@@ -247,7 +252,7 @@ class Limiter:
             name=name,
             limit=max(self._limit, 0),
             max_queue=self._max_queue,
-            keys=[_key_state(line, now) for line in self._lines.values()],
+            keys=[_key_state(line, now) for line in self._lines.values() if not line.is_idle],
             admitted=self._admitted,
             rejected=dict(self._rejected),
         )
@@ -291,8 +296,14 @@ class Limiter:
             waiter, _ = line.waiting.popitem()
             if not waiter.settle(self._give(line)):
                 self._undo(line)
-        if not line.running and not line.waiting:
-            self._lines.pop(line.key, None)
+        if line.is_idle:
+            self._forget(line)
+
+    def _forget(self, line: _Line) -> None:
+        """Forgets an idle line once there is another one: who calls mostly calls for the same key again."""
+        last, self._last = self._last, line
+        if last is not None and last is not line and last.is_idle:
+            self._lines.pop(last.key, None)
 
 
 def _give_to(settled: asyncio.Future[Held | None], slot: Held | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from collections.abc import Awaitable, Iterator
 from typing import Any
 
@@ -87,6 +88,22 @@ async def test_keys_do_not_wait_for_each_other() -> None:
         assert limiter.statistics().keys == 2
 
     assert limiter.statistics().keys == 0
+
+
+async def test_keys_that_nobody_uses_any_longer_take_no_memory() -> None:
+    limiter = Limiter(1)
+    (await limiter.acquire("first")).release()
+
+    tracemalloc.start()
+    try:
+        with await limiter.acquire("busy"):
+            for number in range(10_000):
+                (await limiter.acquire(f"idle {number}")).release()
+        grown, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert grown < 10_000
 
 
 async def test_the_newest_waiter_is_served_first() -> None:

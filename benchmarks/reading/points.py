@@ -18,6 +18,7 @@ from contextlib import ExitStack, closing
 from statistics import median
 
 import grpc
+from grpc.experimental import ChannelOptions
 
 from benchmarks.harness import Row
 from benchmarks.operations.fleet import cpu_seconds
@@ -132,8 +133,9 @@ class LibraryCaller:
     """The same by grpcio."""
 
     def __init__(self, opened: ExitStack, socket: str, questions: list[Question], count: int) -> None:
-        # Channels to one address share a connection unless they are told not to.
-        options = [("grpc.use_local_subchannel_pool", 1)]
+        # Channels to one address share a connection unless they are told not to. Streams are read by the
+        # thread that asks for them, as Ruby does it, not by one of their own that has to be woken.
+        options = [("grpc.use_local_subchannel_pool", 1), (ChannelOptions.SingleThreadedUnaryStream, 1)]
         channel = opened.enter_context(grpc.insecure_channel(f"unix:{socket}", options=options))
         method = methods().get(questions[0].path)
         make = channel.unary_stream if method and method.server_streaming else channel.unary_unary

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 from gitaly_py.detection.interface import LicenseFile
+from gitaly_py.git.reading.errors import ObjectNotFound, ObjectUnreadable
 from gitaly_py.git.reading.interface import Reader
 from gitaly_py.git.wire.objects import TreeEntry
 from gitaly_py.services.tree_lookup import TreeLookup
@@ -35,7 +36,8 @@ def is_license_name(name: bytes) -> bool:
 async def license_files(reader: Reader, commit: str) -> AsyncIterator[LicenseFile]:
     """The files in the order of the tree, each with the first of its bytes.
 
-    One that holds the path of another file, as symbolic links do, stands for that. Raises ObjectNotFound.
+    One that holds the path of another file, as symbolic links do, stands for that if it can be read. Raises
+    ObjectNotFound.
     """
     lookup = TreeLookup(reader)
     for entry in await lookup.entries(commit.encode(), b""):
@@ -49,7 +51,12 @@ async def _meant(reader: Reader, lookup: TreeLookup, commit: str, file: LicenseF
     if len(file.content) >= _POINTER or not path:
         return file
     entry = await lookup.find(commit.encode(), path)
-    return file if entry is None or entry.type != "blob" else await _read(reader, path, entry)
+    if entry is None or entry.type != "blob":
+        return file
+    try:
+        return await _read(reader, path, entry)
+    except (ObjectNotFound, ObjectUnreadable):
+        return file
 
 
 async def _read(reader: Reader, path: bytes, entry: TreeEntry) -> LicenseFile:

@@ -7,6 +7,8 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from gitaly_py.detection.interface import LicenseFile, LicenseMatch
+from gitaly_py.git.reading.errors import HeadUnreadable, ObjectNotFound
+from gitaly_py.git.reading.interface import Reader
 from gitaly_py.pb.repository_pb2 import FindLicenseRequest, FindLicenseResponse
 from gitaly_py.services.app import Call
 from gitaly_py.services.repository.license_files import license_files
@@ -35,17 +37,31 @@ _known: OrderedDict[str, FindLicenseResponse] = OrderedDict()
 async def find_license(call: Call, request: FindLicenseRequest) -> FindLicenseResponse:
     """The license that the commit of HEAD stands under, by the texts in its root."""
     reader = call.repository.reader()
-    head = await reader.head()
-    if head.oid is None or await reader.info(head.oid.encode() + b"^{commit}") is None:
+    commit = await _head(reader)
+    if commit is None:
         return FindLicenseResponse()
-    if head.oid not in _known:
-        files = [file async for file in license_files(reader, head.oid)]
+    if commit not in _known:
+        # What is kept goes for other repositories, too, and so must not come of a damaged one.
+        if await reader.info(commit.encode() + b"^{tree}") is None:
+            raise ObjectNotFound(commit)
+        files = [file async for file in license_files(reader, commit)]
         matches = await call.app.licenses.matches(files) if files else ()
-        _known[head.oid] = _response(files, matches)
+        _known[commit] = _response(files, matches)
         if len(_known) > _KEPT:
             _known.popitem(last=False)
-    _known.move_to_end(head.oid)
-    return _known[head.oid]
+    _known.move_to_end(commit)
+    return _known[commit]
+
+
+async def _head(reader: Reader) -> str | None:
+    """The commit of HEAD, None if that is no commit."""
+    try:
+        head = await reader.head()
+    except HeadUnreadable:
+        return None
+    if head.oid is None or await reader.info(head.oid.encode() + b"^{commit}") is None:
+        return None
+    return head.oid
 
 
 def _response(files: Sequence[LicenseFile], matches: Sequence[LicenseMatch]) -> FindLicenseResponse:

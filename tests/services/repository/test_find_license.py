@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from grpc import StatusCode
 
 from gitaly_py.pb.repository_pb2 import FindLicenseRequest, FindLicenseResponse
 from gitaly_py.pb.repository_pb2_grpc import RepositoryServiceStub
 from tests.support.daemon import Daemon
 from tests.support.repositories import Entry, Repo
+from tests.support.status import refused
 
 COMMON = Path("/usr/share/common-licenses")
 """Where Debian keeps the texts that many packages are under."""
@@ -230,6 +232,36 @@ async def test_a_head_whose_commit_is_missing_has_none(daemon: Daemon, any_forma
     Path(any_format_repo.path, "refs/heads/main").write_text(missing + "\n")
 
     assert await found(daemon, any_format_repo) == NONE
+
+
+@pytest.mark.parametrize("head", ["", "nothing\n", "ref: refs/heads/a..b\n"], ids=["empty", "text", "name"])
+async def test_a_head_that_is_broken_has_none(daemon: Daemon, repo: Repo, head: str) -> None:
+    assert await license_of(daemon, repo, {"LICENSE": MIT + CLAUSE}) != NONE
+    Path(repo.path, "HEAD").write_text(head)
+
+    assert await found(daemon, repo) == NONE
+
+
+async def test_a_damaged_repository_says_nothing_for_others(
+    daemon: Daemon, repo: Repo, tmp_path: Path
+) -> None:
+    repo.commit("x\n", {"LICENSE": MIT, "only": b"here"}, ref="refs/heads/main")
+    tree = repo.git("rev-parse", "main^{tree}")
+    file = Path(repo.path, "objects", tree[:2], tree[2:])
+    file.rename(tmp_path / "tree")
+
+    async with refused(StatusCode.INTERNAL, "object not found"):
+        await found(daemon, repo)
+    (tmp_path / "tree").rename(file)
+    assert await found(daemon, repo) == IS_MIT
+
+
+async def test_a_file_that_points_to_a_lost_one_stands_for_itself(daemon: Daemon, repo: Repo) -> None:
+    repo.commit("x\n", {"LICENSE": b"docs/terms\n", "docs/terms": MIT}, ref="refs/heads/main")
+    blob = repo.git("rev-parse", "main:docs/terms")
+    Path(repo.path, "objects", blob[:2], blob[2:]).unlink()
+
+    assert await found(daemon, repo) == IS_OTHER
 
 
 async def test_what_was_found_is_known_without_the_files(daemon: Daemon, repo: Repo) -> None:

@@ -147,11 +147,17 @@ def _references(path: str) -> ReferencesInfo:
     backend = reference_backend(path)
     if backend != "files":
         return ReferencesInfo(backend)
-    loose = sum(len(files) for _, _, files in os.walk(os.path.join(path, "refs")))
+    loose = sum(_loose_references(os.path.join(path, "refs")))
     packed = 0
     with suppress(FileNotFoundError):
         packed = os.stat(os.path.join(path, "packed-refs")).st_size
     return ReferencesInfo(backend, loose, packed)
+
+
+def _loose_references(folder: str) -> Iterator[int]:
+    """How many there are in each folder; links are files, wherever they lead."""
+    for root, folders, files in os.walk(folder):
+        yield len(files) + sum(os.path.islink(os.path.join(root, name)) for name in folders)
 
 
 def _loose(objects: str) -> ObjectsInfo:

@@ -211,11 +211,17 @@ class CatFile:
             piece = await self._process.read()
             if not piece:
                 await self._process.wait()
-                reason = self._process.stderr.decode("utf-8", "replace").strip()
+                reason = _last_words(self._process.stderr.decode("utf-8", "replace").strip())
                 raise ObjectUnreadable(revision.decode("utf-8", "replace"), reason or "git cat-file ended")
             pieces.append(piece)
             missing -= len(piece)
         self._buffer, self._at = b"".join(pieces), 0
+
+
+def _last_words(stderr: str) -> str:
+    """Why git ended. What stands before that may be about requests of others."""
+    _, fatal, reason = f"\n{stderr}".rpartition("\nfatal: ")
+    return fatal.lstrip() + reason if fatal else stderr
 
 
 @asynccontextmanager

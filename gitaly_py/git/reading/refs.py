@@ -155,7 +155,9 @@ class FileReferences:
     def _value(self, name: bytes, loose: LooseReference) -> str | None:
         if not is_safe_name(name):
             return None
-        return self._followed(name)[0] if loose.target is not None else loose.oid
+        oid = self._followed(name)[0] if loose.target is not None else loose.oid
+        # One of zeros is broken to git, which leaves it out of lists.
+        return oid if oid is not None and oid.strip("0") else None
 
 
 class SteadyReferences(FileReferences):

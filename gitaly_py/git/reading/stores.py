@@ -8,7 +8,7 @@ from gitaly_py.git.reading.stamps import Stamp, is_unchanged, now, stamp
 from gitaly_py.git.repository import GitRepository
 
 DEEPEST = 5
-"""Alternates of alternates that are followed (repository.md A14)."""
+"""Alternates of alternates that are followed, beyond those of the repository itself (repository.md A14)."""
 
 
 class ObjectStores:
@@ -52,7 +52,7 @@ class ObjectStores:
         for path in (f"{folder}/pack", alternates):
             self._watch(path)
         self.packs += _packs(f"{folder}/pack")
-        if depth < DEEPEST:
+        if depth <= DEEPEST:
             for line in read_alternates(alternates):
                 self._add(os.path.normpath(os.path.join(folder, line)), depth + 1)
 

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from gitaly_py.git.commands import Command
 from gitaly_py.git.process import Stderr
 from gitaly_py.git.reading.bulk import FEW, Bulk, bulk
-from gitaly_py.git.reading.errors import ObjectNotFound
+from gitaly_py.git.reading.errors import AmbiguousRevision, ObjectNotFound, ObjectUnreadable
 from gitaly_py.git.reading.interface import Reader
 from gitaly_py.git.wire.goquote import quote
 from gitaly_py.pb.repository_pb2 import GetRawChangesRequest
@@ -43,8 +43,13 @@ async def get_raw_changes(call: Call, request: GetRawChangesRequest) -> AsyncIte
 async def _must_exist(reader: Reader, revision: str, side: str) -> None:
     if revision == reader.format.zero_oid:
         return
-    if await reader.info(revision.encode()) is None:
-        raise InvalidArgument(f"invalid '{side}' revision: {quote(revision)}")
+    wrong = f"invalid '{side}' revision: {quote(revision)}"
+    try:
+        found = await reader.info(revision.encode())
+    except (AmbiguousRevision, ObjectUnreadable) as error:
+        raise InvalidArgument(wrong) from error
+    if found is None:
+        raise InvalidArgument(wrong)
 
 
 def _diff(reader: Reader, request: GetRawChangesRequest) -> Command:

@@ -105,6 +105,16 @@ async def test_a_revision_that_ends_git_is_an_error_and_hurts_no_other(reader: R
     assert await reader.info(b"main~1") is not None
 
 
+async def test_the_reason_of_a_failure_is_its_own(reader: Reader, repo: Repo) -> None:
+    short = _ambiguous(repo)
+    for _ in range(2):
+        # git says on its standard error which objects there are.
+        with pytest.raises(AmbiguousRevision):
+            await reader.info(short)
+        with pytest.raises(ObjectUnreadable, match=r"^reading object main@\{u\}: fatal: no upstream"):
+            await reader.info(b"main@{u}")
+
+
 async def test_a_full_id_is_itself_in_either_case_and_even_if_missing(reader: Reader, repo: Repo) -> None:
     oid = repo.git("rev-parse", "main")
     missing = "1" * repo.format.hex_length
@@ -119,13 +129,7 @@ async def test_a_full_id_is_itself_in_either_case_and_even_if_missing(reader: Re
 
 async def test_short_ids_resolve_unless_ambiguous(reader: Reader, repo: Repo) -> None:
     oid = repo.git("rev-parse", "main")
-    seen: dict[str, bytes] = {}
-    for number in range(2000):
-        blob = repo.blob(b"%d" % number)
-        if blob[:4] in seen:
-            break
-        seen[blob[:4]] = b""
-    ambiguous = blob[:4].encode()
+    ambiguous = _ambiguous(repo)
 
     assert (await reader.info(oid[:12].encode())).oid == oid
     assert (await reader.info(oid[:12].encode() + b"^{tree}")).type == "tree"
@@ -152,3 +156,14 @@ async def test_a_revision_that_looks_like_a_reply_is_just_unknown(reader: Reader
     assert [info and info.oid async for info in reader.info_each([forged, b"main", b"a\nb", b"main"])] == [
         None, oid, None, oid,
     ]  # fmt: skip
+
+
+def _ambiguous(repo: Repo) -> bytes:
+    """Four digits with which the ids of two blobs begin."""
+    seen: set[str] = set()
+    for number in range(2000):
+        short = repo.blob(b"%d" % number)[:4]
+        if short in seen:
+            return short.encode()
+        seen.add(short)
+    raise AssertionError("no two ids begin alike")

@@ -20,12 +20,15 @@ def test_alternates_are_relative_to_the_object_directory(sha1: Repo, tmp_path: P
     assert stores.folders == [f"{sha1.path}/objects", f"{other.path}/objects"]
 
 
-def test_chains_of_alternates_end_after_five(tmp_path: Path) -> None:
-    repos = [Repo.init(tmp_path / f"{number}.git") for number in range(8)]
+def test_chains_of_alternates_end_where_those_of_git_do(tmp_path: Path) -> None:
+    repos = [Repo.init(tmp_path / f"{number}.git") for number in range(9)]
+    blobs = [repo.blob(b"%d" % number) for number, repo in enumerate(repos)]
     for one, two in pairwise(repos):
         Path(one.path, "objects/info/alternates").write_text(f"{two.path}/objects\n")
 
-    assert len(ObjectStores(repos[0].repository).folders) == 6
+    listed = repos[0].git("cat-file", "--batch-check", stdin="\n".join(blobs).encode())
+
+    assert len(ObjectStores(repos[0].repository).folders) == listed.count(" blob ") == 7
 
 
 def test_a_quarantine_comes_first_and_alone(sha1: Repo, tmp_path: Path) -> None:

@@ -173,6 +173,19 @@ async def test_both_revisions_must_exist(
         await changes(daemon, any_format_repo, old, new)
 
 
+async def test_what_names_no_single_object_is_no_revision(daemon: Daemon, repo: Repo) -> None:
+    repo.history(1, ref="refs/heads/main")
+    # Their ids begin alike.
+    short = repo.blob(b"142")[:4]
+    assert repo.blob(b"784")[:4] == short
+
+    for revision in (short, "main@{upstream}"):
+        async with refused(StatusCode.INVALID_ARGUMENT, f"invalid 'from' revision: \"{revision}\""):
+            await changes(daemon, repo, revision, "main")
+        async with refused(StatusCode.INVALID_ARGUMENT, f"invalid 'to' revision: \"{revision}\""):
+            await changes(daemon, repo, "main", revision)
+
+
 async def test_a_damaged_repository_is_an_internal_error(daemon: Daemon, any_format_repo: Repo) -> None:
     repo = any_format_repo
     blobs = [repo.blob(b"%d" % number) for number in range(100)]

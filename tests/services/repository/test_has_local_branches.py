@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from gitaly_py.pb.repository_pb2 import HasLocalBranchesRequest
 from gitaly_py.pb.repository_pb2_grpc import RepositoryServiceStub
 from tests.support.repositories import Repo
@@ -32,6 +34,17 @@ async def test_a_branch_other_than_the_default_one_counts(
     any_format_repo.commit(ref="refs/heads/deep/below/feature")
 
     assert await has_branches(repositories, any_format_repo)
+
+
+async def test_a_branch_of_zeros_is_broken(
+    repositories: RepositoryServiceStub, any_format_repo: Repo
+) -> None:
+    branch = Path(any_format_repo.path, "refs/heads/broken")
+    branch.parent.mkdir(exist_ok=True)
+    branch.write_text(any_format_repo.format.zero_oid + "\n")
+
+    assert not any_format_repo.git("for-each-ref", "refs/heads/")
+    assert not await has_branches(repositories, any_format_repo)
 
 
 async def test_a_packed_branch_counts(repositories: RepositoryServiceStub, any_format_repo: Repo) -> None:

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
+import structlog
 from grpc import StatusCode
 
 from gitaly_py.interceptors.client_metadata import UNKNOWN, auth_version, client_name, deadline_type
 from gitaly_py.interceptors.codes import code_name
 from gitaly_py.rpc.call import Call
+from gitaly_py.rpc.flags import PREFIX
 from gitaly_py.rpc.methods import Method
 from gitaly_py.telemetry import logs
 from gitaly_py.telemetry.logs import timestamp
@@ -35,7 +37,9 @@ _WARNING = {
     StatusCode.OUT_OF_RANGE,
     StatusCode.RESOURCE_EXHAUSTED,
 }
-_FEATURE = "gitaly-feature-"
+
+
+_log = structlog.get_logger("gitaly")
 
 
 @dataclass(frozen=True)
@@ -47,16 +51,26 @@ class LoggedMethods:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> LoggedMethods:
-        """Reads the two patterns from the environment of the daemon."""
+        """Reads the two patterns from the environment of the daemon; one that is none is warned of."""
         return cls(
-            environment.get("GITALY_LOG_REQUEST_METHOD_ALLOW_PATTERN", ""),
-            environment.get("GITALY_LOG_REQUEST_METHOD_DENY_PATTERN", cls.deny),
+            _pattern(environment, "GITALY_LOG_REQUEST_METHOD_ALLOW_PATTERN", cls.allow),
+            _pattern(environment, "GITALY_LOG_REQUEST_METHOD_DENY_PATTERN", cls.deny),
         )
 
     def __contains__(self, path: str) -> bool:
         if self.allow:
             return re.search(self.allow, path) is not None
         return not self.deny or re.search(self.deny, path) is None
+
+
+def _pattern(environment: Mapping[str, str], name: str, usual: str) -> str:
+    given = environment.get(name, usual)
+    try:
+        re.compile(given)
+    except re.error as error:
+        _log.warning("unusable pattern for logged methods", variable=name, pattern=given, error=str(error))
+        return usual
+    return given
 
 
 class AccessLog:
@@ -178,13 +192,13 @@ def _client_fields(*values: str) -> dict[str, str]:
 
 
 def _enabled_features(call: Call[Any, Any]) -> str:
-    return _flag_names(tuple(call.metadata.keys_with(_FEATURE, "true")))
+    return _flag_names(tuple(call.metadata.keys_with(PREFIX, "true")))
 
 
 @lru_cache(maxsize=256)
 def _flag_names(keys: tuple[str, ...]) -> str:
     """A client sends the same dozens of flags with each of its calls."""
-    return " ".join(sorted(key.removeprefix(_FEATURE).replace("-", "_") for key in keys))
+    return " ".join(sorted(key.removeprefix(PREFIX).replace("-", "_") for key in keys))
 
 
 def _add_repository(fields: dict[str, Any], call: Call[Any, Any]) -> None:

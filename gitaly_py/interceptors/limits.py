@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from functools import cache
 from typing import Any, Final
 
 from gitaly_py.config.limits import Concurrency
@@ -13,15 +12,15 @@ from gitaly_py.limits.making import Acquirable, Limiters
 from gitaly_py.limits.report import Report
 from gitaly_py.limits.sections import NAMELESS, PER_RPC, by_rpc, nameless
 from gitaly_py.rpc.call import Call
+from gitaly_py.rpc.flags import header_of, is_enabled
 from gitaly_py.rpc.methods import Method
 from gitaly_py.rpc.steps import Step
 from gitaly_py.telemetry import fields, metrics
-from gitaly_py.telemetry.call_metrics import CounterSeries
-
-SWITCH: Final = "gitaly-feature-limit-unauthenticated"
-"""A caller may switch the limits of callers without a name off."""
 
 _FLAG: Final = "limit_unauthenticated"
+"""A caller may switch the limits of callers without a name off."""
+
+SWITCH: Final = header_of(_FLAG)
 
 _SYSTEM: Final = "gitaly"
 
@@ -99,14 +98,7 @@ def is_authenticated(call: Call[Any, Any]) -> bool:
     """Whether a call has a user's name, be it an empty one, or is not told apart from those that have."""
     if "username" in call.metadata:
         return True
-    told_apart = call.metadata.first(SWITCH, "true") == "true"
-    _checks(told_apart).inc()
-    return not told_apart
-
-
-@cache
-def _checks(told_apart: bool) -> CounterSeries:
-    return metrics.feature_flag_checks.labels(_FLAG, "true" if told_apart else "false")
+    return not is_enabled(call.metadata, _FLAG)
 
 
 def _report(method: Method, *, authenticated: bool) -> Report:

@@ -14,6 +14,8 @@ from gitaly_py.git.wire.signatures import SignatureType
 from gitaly_py.git.wire.tags import parse_tag
 from gitaly_py.pb import shared_pb2
 from gitaly_py.pb.shared_pb2 import CommitAuthor, GitCommit, Tag
+from gitaly_py.rpc.flags import is_enabled
+from gitaly_py.services.app import Call
 
 _KEPT_BYTES = 4096
 """Bytes of the largest commit whose message is kept."""
@@ -85,8 +87,10 @@ def annotated_tag(name: bytes, tag: GitObject, target: GitCommit | None, mailmap
     )
 
 
-async def mailmap_of(reader: Reader) -> Mailmap:
-    """The mailmap in `HEAD:.mailmap`; one that maps nothing where there is none."""
+async def mailmap_of(call: Call, reader: Reader) -> Mailmap:
+    """The mailmap in `HEAD:.mailmap`; one that maps nothing where there is none, or the caller wants none."""
+    if not is_enabled(call.metadata, "mailmap_options"):
+        return NO_MAILMAP
     try:
         head = await reader.head()
     except HeadError:

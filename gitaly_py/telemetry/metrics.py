@@ -5,6 +5,7 @@ Call sites import the constant. No label ever comes from user input: no reposito
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import prometheus_client
@@ -56,12 +57,15 @@ def latency_histogram(name: str, text: str, labels: Sequence[str]) -> CallHistog
 
 
 def use_latency_buckets(buckets: Sequence[float]) -> None:
-    """Sets the buckets of all latency histograms (`prometheus.grpc_latency_buckets`); none disables them.
+    """Sets the buckets of all latency histograms (`prometheus.grpc_latency_buckets`).
 
+    They need not be in order. None at all disables that of handling times; the others keep the usual ones.
     Called once, before the first call is served: what was observed before is forgotten.
     """
+    usable = sorted({bound for bound in buckets if not math.isnan(bound)})
     for declared in _latency_histograms:
-        declared.use_buckets(buckets)
+        usual = () if declared is grpc_handling_seconds else DEFAULT_LATENCY_BUCKETS
+        declared.use_buckets(usable or usual)
 
 
 RPC_LABELS = ("grpc_type", "grpc_service", "grpc_method")
@@ -222,6 +226,12 @@ requests_dropped = counter(
     "gitaly_requests_dropped_total",
     "Calls that a limit refused.",
     (*_LIMITED_RPC, "reason", "authenticated"),
+)
+
+list_commits_by_oid_request_size = histogram(
+    "gitaly_list_commits_by_oid_request_size",
+    "Revisions that a ListCommitsByOid asks for.",
+    buckets=(0.001, 1, 5, 10, 20),
 )
 
 feature_flag_checks = call_counter(

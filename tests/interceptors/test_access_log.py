@@ -40,6 +40,15 @@ def test_patterns_choose_the_methods(environment: dict[str, str], logged: set[st
     assert {path for path in (HEALTH, FIND) if path in chosen} == logged
 
 
+@pytest.mark.parametrize("kind", ["ALLOW", "DENY"])
+def test_a_pattern_that_is_none_changes_nothing(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    name = f"GITALY_LOG_REQUEST_METHOD_{kind}_PATTERN"
+    chosen = LoggedMethods.from_environment({name: "["})
+
+    assert {path for path in (HEALTH, FIND) if path in chosen} == {FIND}
+    assert name in capsys.readouterr().out
+
+
 LEVELS = {
     "info": ["OK", "NotFound", "Canceled", "AlreadyExists", "InvalidArgument", "Unauthenticated"],
     "warning": [

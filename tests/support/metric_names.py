@@ -83,4 +83,5 @@ HISTOGRAMS: dict[str, tuple[str, ...]] = {
     "gitaly_smarthttp_packfile_negotiation_deepen": (),
     "gitaly_ssh_packfile_negotiation_deepen": (),
     "gitaly_gitlab_api_latency_seconds": ("endpoint",),
+    "gitaly_list_commits_by_oid_request_size": (),
 }

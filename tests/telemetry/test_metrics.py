@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -61,3 +62,24 @@ def test_depths_have_log_spaced_buckets(transport: str) -> None:
 def test_the_time_to_start_git_has_doubling_buckets() -> None:
     bounds = declared()["gitaly_spawn_forking_time_seconds"]._upper_bounds
     assert bounds == [0.001 * 2**power for power in range(10)] + [math.inf]
+
+
+@pytest.fixture
+def buckets_again() -> Iterator[None]:
+    yield
+    metrics.use_latency_buckets(metrics.DEFAULT_LATENCY_BUCKETS)
+
+
+@pytest.mark.usefixtures("buckets_again")
+def test_without_buckets_only_handling_times_are_not_shown() -> None:
+    metrics.use_latency_buckets([])
+
+    shown = {name for name in LATENCY if declared()[name]._bounds}
+    assert shown == set(LATENCY) - {"grpc_server_handling_seconds"}
+
+
+@pytest.mark.usefixtures("buckets_again")
+def test_buckets_are_in_order_and_each_there_once() -> None:
+    metrics.use_latency_buckets([5, 1, math.nan, 1, math.inf])
+
+    assert [declared()[name]._bounds for name in LATENCY] == [(1, 5)] * len(LATENCY)

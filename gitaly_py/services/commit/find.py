@@ -24,7 +24,7 @@ async def find_commit(call: Call, request: FindCommitRequest) -> FindCommitRespo
     found = await reader.read(request.revision + b"^{commit}")
     if found is None:
         return FindCommitResponse()
-    mailmap = await mailmap_of(reader)
+    mailmap = await mailmap_of(call, reader)
     if not request.trailers and len(found.data) <= _KEPT_BYTES:
         return _kept_response(found, mailmap)
     response = _response(found, mailmap)

@@ -61,7 +61,7 @@ async def last_commit_for_path(call: Call, request: LastCommitForPathRequest) ->
     if not oid:
         return LastCommitForPathResponse()
     reader = call.repository.reader(steady=True)
-    return LastCommitForPathResponse(commit=await _commit(reader, oid, await mailmap_of(reader)))
+    return LastCommitForPathResponse(commit=await _commit(reader, oid, await mailmap_of(call, reader)))
 
 
 @service.rpc(
@@ -79,7 +79,7 @@ async def list_last_commits_for_tree(
         paths = await listed_paths(call, reader, request, start)
         if not paths:
             return
-        messages = _Messages(reader, await mailmap_of(reader), paths)
+        messages = _Messages(reader, await mailmap_of(call, reader), paths)
         folder, _, _ = paths[0].rpartition(b"/")
         changes = last_changes(call.app.git, call.repository.git, start, folder, paths)
         async with aclosing(changes) as found:

@@ -16,6 +16,7 @@ from gitaly_py.services.app import Call
 from gitaly_py.services.commit.encoding import CommitEncoder
 from gitaly_py.services.commit.service import service
 from gitaly_py.services.messages import mailmap_of
+from gitaly_py.telemetry import metrics
 
 _BATCH = 128
 
@@ -26,8 +27,9 @@ _ref_name = field_prefixes(ListCommitsByRefNameResponse.CommitForRef.REF_NAME_FI
 @service.rpc()
 async def list_commits_by_oid(call: Call, request: ListCommitsByOidRequest) -> AsyncIterator[list[bytes]]:
     """The commit of each revision, in order."""
+    metrics.list_commits_by_oid_request_size.observe(len(request.oid))
     reader = call.repository.reader()
-    encoder = CommitEncoder(await mailmap_of(reader))
+    encoder = CommitEncoder(await mailmap_of(call, reader))
     async with aclosing(_named(reader, [oid.encode() for oid in request.oid])) as batches:
         async for batch in batches:
             yield [encoder.encode(commit) for _, commit in batch]
@@ -39,7 +41,7 @@ async def list_commits_by_ref_name(
 ) -> AsyncIterator[list[bytes]]:
     """The commit of each revision, in order, with the revision as it was asked for."""
     reader = call.repository.reader()
-    encoder = CommitEncoder(await mailmap_of(reader))
+    encoder = CommitEncoder(await mailmap_of(call, reader))
     async with aclosing(_named(reader, request.ref_names)) as batches:
         async for batch in batches:
             yield [_commit_for_ref(encoder.encode(commit), name) for name, commit in batch]

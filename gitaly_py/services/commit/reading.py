@@ -23,7 +23,7 @@ async def encoded_commits(call: Call, walk: AsyncGenerator[Sequence[bytes]]) -> 
         aclosing(walk),
         aclosing(_noted(walk, asked)) as ids,
     ):
-        encoder = CommitEncoder(await mailmap_of(reader))
+        encoder = CommitEncoder(await mailmap_of(call, reader))
         async with aclosing(reader.read_batches(ids)) as batches:
             async for batch in batches:
                 for start in range(0, len(batch), _BATCH):

@@ -40,7 +40,7 @@ async def find_all_branches(call: Call, request: FindAllBranchesRequest) -> Asyn
         batches = _merged(call, reader, patterns)
     else:
         batches = matching(reader, Patterns(_BRANCHES))
-    async with aclosing(_encoded(reader, batches)) as portions:
+    async with aclosing(_encoded(call, reader, batches)) as portions:
         async for portion in portions:
             yield portion
 
@@ -53,14 +53,16 @@ async def find_all_remote_branches(
     pattern = b"refs/remotes/" + request.remote_name.encode()
     check_arguments([pattern])
     reader = call.repository.reader()
-    async with aclosing(_encoded(reader, matching(reader, Patterns([pattern])))) as portions:
+    async with aclosing(_encoded(call, reader, matching(reader, Patterns([pattern])))) as portions:
         async for portion in portions:
             yield portion
 
 
-async def _encoded(reader: Reader, source: AsyncGenerator[References]) -> AsyncGenerator[list[bytes]]:
+async def _encoded(
+    call: Call, reader: Reader, source: AsyncGenerator[References]
+) -> AsyncGenerator[list[bytes]]:
     """The references as encoded branches. Raises ObjectNotFound for one that leads to no commit."""
-    encoder = BranchEncoder(await mailmap_of(reader))
+    encoder = BranchEncoder(await mailmap_of(call, reader))
     async with aclosing(with_objects(reader, _asked(source))) as portions:
         async for portion in portions:
             yield [encoder.encode(name, _commit(oid, target)) for (name, oid), target in portion]

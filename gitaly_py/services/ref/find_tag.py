@@ -41,10 +41,10 @@ async def find_tag(call: Call, request: FindTagRequest) -> FindTagResponse:
     name = reference.name.removeprefix(TAGS)
     if info.type not in ("commit", "tag"):
         return FindTagResponse(tag=Tag(name=name, id=info.oid))
-    return await _described(reader, name, await _read(reader, info.oid))
+    return await _described(call, reader, name, await _read(reader, info.oid))
 
 
-async def _described(reader: Reader, name: bytes, target: GitObject) -> FindTagResponse:
+async def _described(call: Call, reader: Reader, name: bytes, target: GitObject) -> FindTagResponse:
     """The response for a reference to a tag object or a commit."""
     final = target
     kind = target.type
@@ -53,7 +53,7 @@ async def _described(reader: Reader, name: bytes, target: GitObject) -> FindTagR
         if kind in ("commit", "tag"):
             final = await _read(reader, oid)
     commit = final if final.type == "commit" else None
-    mailmap = await mailmap_of(reader)
+    mailmap = await mailmap_of(call, reader)
     if len(target.data) + len(final.data) <= _KEPT_BYTES:
         return _kept_response(name, target, commit, mailmap)
     return _response(name, target, commit, mailmap)

@@ -47,7 +47,7 @@ def _is_supported(sort_by: Any) -> None:
 async def find_all_tags(call: Call, request: FindAllTagsRequest) -> AsyncIterator[list[bytes]]:
     """Every tag with its message and the commit it leads to, if it does (ref-blob.md 5.4)."""
     reader = call.repository.reader()
-    mailmap = await mailmap_of(reader)
+    mailmap = await mailmap_of(call, reader)
     descending = request.sort_by.direction == SortDirection.DESCENDING
     order = Order(_KEYS[request.sort_by.key], descending=descending)
     listing = Listing(reader, Patterns([TAGS]), order, Page.of(request))

@@ -298,3 +298,14 @@ async def test_a_quarantine_shows_only_its_own_objects(daemon: Daemon, any_forma
     repo.message.git_alternate_object_directories.append("objects")
     both = [await commit_of(daemon, repo, oid) for oid in (old, new)]
     assert [each.author.name for each in both if each is not None] == [b"Mapped", b"Mapped"]
+
+
+async def test_a_caller_may_want_no_mailmap(daemon: Daemon, repo: Repo) -> None:
+    repo.commit("map\n", {".mailmap": b"New <author@example.com>\n"}, ref="refs/heads/main")
+    request = FindCommitRequest(repository=repo.message, revision=b"main")
+    names = []
+    for metadata in ((), (("gitaly-feature-mailmap-options", "false"),)):
+        response = await daemon.stub(CommitServiceStub).FindCommit(request, metadata=metadata)
+        names.append(response.commit.author.name)
+
+    assert names == [b"New", b"A U Thor"]

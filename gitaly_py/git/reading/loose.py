@@ -108,7 +108,7 @@ class LooseReferences:
         try:
             with os.scandir(self._root + folder) as entries:
                 return [
-                    (folder + b"/" + entry.name, entry.is_dir())
+                    (folder + b"/" + entry.name, _is_folder(entry))
                     for entry in entries
                     if not entry.name.startswith(b".") and not entry.name.endswith(b".lock")
                 ]
@@ -142,6 +142,8 @@ class LooseReferences:
             with open(path, "rb") as file:
                 return self._parsed(file.read(_LARGEST))
         except OSError as error:
+            if error.errno == errno.ELOOP:
+                return LooseReference(None, None)
             _check_absent(error)
             return None
 
@@ -154,6 +156,16 @@ class LooseReferences:
 
 def _symbolic(target: bytes) -> LooseReference:
     return LooseReference(None, target if is_safe_name(target) else None)
+
+
+def _is_folder(entry: os.DirEntry[bytes]) -> bool:
+    """Whether it is a folder or a link to one. Links that lead round in a circle are files."""
+    try:
+        return entry.is_dir()
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        return False
 
 
 def _check_absent(error: OSError) -> None:

@@ -83,8 +83,11 @@ async def find_branch(call: Call, request: FindBranchRequest) -> FindBranchRespo
                     f"conflicts with {quote(batch.names[0])}"
                 )
         return FindBranchResponse()
+    if reference.oid == reader.format.zero_oid:
+        # Broken: git does not list it.
+        return FindBranchResponse()
     target = await reader.read(reference.oid.encode())
-    commit = kept_git_commit(_commit(reference.oid, target), await mailmap_of(reader))
+    commit = kept_git_commit(_commit(reference.oid, target), await mailmap_of(call, reader))
     return FindBranchResponse(branch=Branch(name=request.name, target_commit=commit))
 
 

@@ -14,6 +14,7 @@ from grpc import StatusCode
 
 from gitaly_py.git.commands import Command, Flag
 from gitaly_py.git.process import Stderr
+from gitaly_py.git.reading.interface import Reader, References
 from gitaly_py.git.wire.oids import parse_oid
 from gitaly_py.git.wire.refnames import HEADS, TAGS
 from gitaly_py.pb.ref_pb2 import (
@@ -22,7 +23,6 @@ from gitaly_py.pb.ref_pb2 import (
 )
 from gitaly_py.rpc.status import Internal, during
 from gitaly_py.services.app import Call
-from gitaly_py.services.ref.objects import peeled_of
 from gitaly_py.services.ref.portions import in_portions
 from gitaly_py.services.ref.service import service
 
@@ -68,8 +68,10 @@ async def _containing(
     async with aclosing(reader.references(namespace)) as batches:
         async for batch in batches:
             for portion in in_portions(batch, _PORTION):
-                names += portion.names
-                tips += await peeled_of(reader, portion)
+                for name, tip in zip(portion.names, await _tips(reader, portion), strict=True):
+                    if tip is not None:
+                        names.append(name)
+                        tips.append(tip)
     few = len(names) <= _FEW
     keys: Sequence[bytes | str] = names if few else tips
     chosen: Container[bytes | str] = (
@@ -84,6 +86,14 @@ async def _containing(
         left -= len(found)
         if left <= 0:
             return
+
+
+async def _tips(reader: Reader, batch: References) -> list[str | None]:
+    """What each reference of the batch peels to in the end; None for a broken one, which git leaves out."""
+    unknown = [oid for oid, peeled in zip(batch.oids, batch.peeled, strict=True) if peeled is None]
+    async with aclosing(reader.info_each(oid.encode() + b"^{}" for oid in unknown)) as infos:
+        found = iter([info and info.oid async for info in infos])
+    return [next(found) if peeled is None else peeled for peeled in batch.peeled]
 
 
 async def _listed(call: Call, commit: str, namespace: bytes) -> frozenset[bytes]:

@@ -16,9 +16,9 @@ _KEPT = 1 << 16
 _LARGEST = 2**64 - 2
 """The greatest number of seconds that git takes for a date."""
 
-_COMMITTER = re.compile(rb"^committer [^\n]*?> +([0-9]*)", re.MULTILINE)
-_AUTHOR = re.compile(rb"^author [^\n]*?> +([0-9]*)", re.MULTILINE)
-_TAGGER = re.compile(rb"^tagger [^\n]*?> +([0-9]*)", re.MULTILINE)
+_COMMITTER = re.compile(rb"^committer [^\n]*?> \s*\+?([0-9]*)", re.MULTILINE)
+_AUTHOR = re.compile(rb"^author [^\n]*?> \s*\+?([0-9]*)", re.MULTILINE)
+_TAGGER = re.compile(rb"^tagger [^\n]*?> \s*\+?([0-9]*)", re.MULTILINE)
 
 
 class Dates(NamedTuple):

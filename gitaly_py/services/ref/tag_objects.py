@@ -8,7 +8,7 @@ from contextlib import aclosing
 from functools import partial
 
 from gitaly_py.git.commands import Command
-from gitaly_py.git.reading.errors import ObjectNotFound
+from gitaly_py.git.reading.errors import AmbiguousRevision, ObjectNotFound
 from gitaly_py.git.reading.interface import GitObject, Reader
 from gitaly_py.git.wire.tags import parse_tag, split_signature, target_of
 from gitaly_py.pb.ref_pb2 import (
@@ -55,8 +55,11 @@ async def _tips(reader: Reader, given: Sequence[bytes]) -> list[str] | None:
     """The tags among a few plain revisions; None where git has to tell what is meant, if anything."""
     if len(given) > _FEW or any(map(_SEVERAL.match, given)):
         return None
-    async with aclosing(reader.info_each(given)) as infos:
-        found = [info async for info in infos]
+    try:
+        async with aclosing(reader.info_each(given)) as infos:
+            found = [info async for info in infos]
+    except AmbiguousRevision:
+        return None
     return None if None in found else [info.oid for info in found if info and info.type == "tag"]
 
 

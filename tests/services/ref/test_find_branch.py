@@ -93,3 +93,10 @@ async def test_a_branch_whose_commit_is_missing_is_an_error(daemon: Daemon, any_
 
     async with refused(StatusCode.INTERNAL, "object not found"):
         await find(daemon, any_format_repo, "broken")
+
+
+async def test_a_branch_of_zeros_is_none(daemon: Daemon, any_format_repo: Repo) -> None:
+    write(any_format_repo, "refs/heads/zeros", any_format_repo.format.zero_oid + "\n")
+
+    assert not any_format_repo.git("for-each-ref")
+    assert await find(daemon, any_format_repo, "zeros") == FindBranchResponse()

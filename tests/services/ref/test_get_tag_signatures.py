@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grpc.aio
 import pytest
 from grpc import StatusCode
 
@@ -135,3 +136,13 @@ async def test_a_tag_of_nothing_is_an_error(daemon: Daemon, any_format_repo: Rep
 
     async with refused(StatusCode.INTERNAL, "object not found"):
         await signatures(daemon, any_format_repo, tag)
+
+
+async def test_a_short_id_of_several_objects_fails_as_in_git(daemon: Daemon, repo: Repo) -> None:
+    short = repo.blob(b"142")[:4]
+    assert repo.blob(b"784")[:4] == short
+
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await ids(daemon, repo, short)
+    assert raised.value.code() == StatusCode.INTERNAL
+    assert (raised.value.details() or "").startswith(FAILED)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import itertools
+from pathlib import Path
 from typing import Any
 
 import pytest
 from grpc import StatusCode
 
-from gitaly_py.pb.ref_pb2 import ListRefsRequest, ListRefsResponse
+from gitaly_py.pb.ref_pb2 import ListRefsRequest, ListRefsResponse, RefExistsRequest
 from gitaly_py.pb.ref_pb2_grpc import RefServiceStub
 from gitaly_py.pb.shared_pb2 import PaginationParameter, SortDirection
 from tests.support.daemon import Daemon
@@ -428,3 +429,26 @@ async def test_many_references_arrive_whole(refs: RefServiceStub, any_format_rep
     assert not any(message.HasField("pagination_cursor") for message in others)
     assert last.HasField("pagination_cursor") == (limit < len(expected))
     assert all(message.ByteSize() < 2 * 1024 * 1024 for message in (*others, last))
+
+
+async def test_links_that_lead_round_in_a_circle_are_no_references(refs: RefServiceStub, repo: Repo) -> None:
+    repo.commit(ref="refs/heads/main")
+    for link, target in (("one", "other"), ("other", "one")):
+        Path(repo.path, "refs/heads", link).symlink_to(target)
+
+    assert repo.git("for-each-ref", "--format=%(refname)").split() == ["refs/heads/main"]
+    assert await names(refs, repo) == [b"refs/heads/main"]
+    exists = await refs.RefExists(RefExistsRequest(repository=repo.message, ref=b"refs/heads/one"))
+    assert not exists.value
+
+
+async def test_dates_are_read_as_by_git(refs: RefServiceStub, repo: Repo) -> None:
+    tree = repo.tree({})
+    for name, date in (("plus", "+42"), ("tab", "\t60"), ("usual", "50"), ("none", "x"), ("blanks", "  55")):
+        raw = f"tree {tree}\nauthor a <a@x> {date} +0000\ncommitter c <c@x> {date} +0000\n\nm\n"
+        commit = repo.git("hash-object", "-t", "commit", "-w", "--literally", "--stdin", stdin=raw.encode())
+        repo.ref(f"refs/heads/{name}", commit)
+
+    for key, option in ((SortBy.COMMITTERDATE, "committerdate"), (SortBy.AUTHORDATE, "authordate")):
+        by_git = repo.git_bytes("for-each-ref", f"--sort={option}", "--format=%(refname)").splitlines()
+        assert await names(refs, repo, sort_by=SortBy(key=key)) == by_git

@@ -31,11 +31,12 @@ class Mailmap:
         """`ident` with name and address replaced where the map has something for it."""
         if ident.email is None:
             return ident
-        email = ident.email.lower()
-        found = self._by_name.get((email, ident.name.lower())) or self._by_email.get(email)
+        email, name = ident.email.lower(), ident.name.rstrip(_BLANKS)
+        found = self._by_name.get((email, name.lower())) or self._by_email.get(email)
         if found is None:
             return ident
-        name = ident.name if found.name is None else found.name
+        if found.name is not None:
+            name = found.name
         return ident._replace(name=name, email=ident.email if found.email is None else found.email)
 
     def _add(self, line: bytes) -> None:

@@ -79,3 +79,11 @@ def test_dates_stay_and_identities_without_an_address_are_not_mapped() -> None:
     assert mailmap.apply(Ident(b"Old")) == Ident(b"Old")
     assert mailmap
     assert not Mailmap(b"# nothing\n")
+
+
+def test_blanks_behind_a_name_do_not_count() -> None:
+    names = Mailmap(b"New <new@x> Old <old@x>\n<other@x> <was@x>\n")
+
+    assert names.apply(Ident(b"Old ", b"old@x")) == Ident(b"New", b"new@x")
+    assert names.apply(Ident(b"Old ", b"was@x")) == Ident(b"Old", b"other@x")
+    assert names.apply(Ident(b"Old ", b"unknown@x")) == Ident(b"Old ", b"unknown@x")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from gitaly_py.git.wire.errors import MalformedDiff
 from gitaly_py.git.wire.goquote import quote
 
-_PAIR = re.compile(rb"( *(?:-|\d+)): +(-+|[a-f0-9]+) ([>=!<]) +(?:-|\d+): +(-+|[a-f0-9]+) (.*)")
+_PAIR = re.compile(rb"( *(?:-|\d+)): +(-+|[a-f0-9]+) ([>=!<]) +(?:-|\d+): +(-+|[a-f0-9]+)(?: (.*))?")
 _INDENT = 4
 
 DIFFERENT = b"!"
@@ -53,7 +53,8 @@ class RangeDiff:
         found = _PAIR.fullmatch(line)
         if found is None:
             return None
-        number, *columns = found.groups()
+        # git prints no blank in front of a title that is empty.
+        number, *columns = found.groups(default=b"")
         # All numbers have one width. A file that holds a range-diff has further blanks before them.
         self._width = self._width or len(number)
         return Pair(*columns) if len(number) == self._width else None

@@ -64,3 +64,9 @@ def test_pairs_are_found_with_their_patches(
 def test_other_lines_are_refused(lines: list[bytes]) -> None:
     with pytest.raises(MalformedDiff, match="parse failure: "):
         list(RangeDiff().feed(lines))
+
+
+def test_a_title_may_be_empty() -> None:
+    lines = [b"1:  %s = 1:  %s" % (ID, ID), b"2:  %s ! 2:  %s" % (ID, ID), b"    line"]
+
+    assert list(RangeDiff().feed(lines)) == [Pair(ID, b"=", ID, b""), Pair(ID, b"!", ID, b""), b"line\n"]

@@ -11,7 +11,7 @@ _BLANK = b" \t\r\n"
 _MACRO = b"[attr]"
 _BOM = b"\xef\xbb\xbf"
 _RULE = re.compile(rb'("(?:[^"\\]|\\.)*"|[^ \t\r]+)[ \t\r]*(.*)')
-_GLOB = re.compile(rb"[\\*?\[]")
+_LITERAL = re.compile(rb"[\\*?\[]|\A!")
 _NEEDS_QUOTES = re.compile(rb'^#|[\x00-\x20"]')
 
 
@@ -41,5 +41,5 @@ def _rule(folder: bytes, line: bytes) -> bytes:
     if pattern.startswith((b"!", _MACRO)):
         return b""
     anywhere = b"/" not in pattern.removesuffix(b"/")
-    below = _GLOB.sub(rb"\\\g<0>", folder) + (b"/**/" if anywhere else b"/") + pattern.removeprefix(b"/")
+    below = _LITERAL.sub(rb"\\\g<0>", folder) + (b"/**/" if anywhere else b"/") + pattern.removeprefix(b"/")
     return b"%s %s" % (quoted(below) if _NEEDS_QUOTES.search(below) else below, found[2])

@@ -37,12 +37,22 @@ onlydir/ custom
     b"sub/deep": b"overridden custom=deep\n*.txt !diff\nx -custom\n",
     b"odd [*]\\ \xff": b"*.txt custom=odd\n",
     b"#folder": b"x custom\n",
+    b"!folder": b"x custom\n*.txt custom=folder\n",
 }
 NAMES = [
     b"a.bin", b"a.txt", b"with space", b"x.mine", b"top", b"name", b"overridden", b"negative", b"x", b"#hash",
     b'quo"te d', b"a.nested", b"any", b"onlydir/file", b"more/any", b"more/a.txt", b"name/a.bin",
 ]  # fmt: skip
-FOLDERS = [b"", b"sub/", b"sub/deep/", b"sub/deep/down/", b"odd [*]\\ \xff/", b"#folder/", b"other/sub/"]
+FOLDERS = [
+    b"",
+    b"sub/",
+    b"sub/deep/",
+    b"sub/deep/down/",
+    b"odd [*]\\ \xff/",
+    b"#folder/",
+    b"!folder/",
+    b"other/sub/",
+]
 
 
 def test_git_finds_in_the_merged_file_what_it_finds_in_all_of_them(tmp_path: Path) -> None:

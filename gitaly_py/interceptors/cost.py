@@ -32,12 +32,12 @@ _BY_METHOD = {
 class Cost(Step):
     """Adds the trailer, whether the call succeeds or fails.
 
-    The response of a call without a response stream does not count: it is not sent yet.
+    The response of a unary call does not count: it is not sent yet.
     """
 
     def leave(self, call: Call[Any, Any]) -> None:
         """See Step."""
-        responses = call.response_bytes if call.method.server_streaming else 0
+        responses = 0 if call.method.kind == "unary" else call.response_bytes
         static = _BY_METHOD.get(call.method.name)
         if static is None:
             static = _BY_OPERATION.get(call.method.operation, 1)

@@ -133,7 +133,8 @@ def flush() -> None:
 def configure(format_name: str = "text", level: str = "info", *, stream: TextIO | None = None) -> None:
     """Sends every log entry of the process to `stream` (standard output by default).
 
-    format_name: `text` (also when empty) or `json`; level: a logrus level name, `info` when unknown.
+    format_name: `text` (also when empty) or `json`; level: a logrus level name in either case, `info` when
+    unknown.
     Raises UnknownLogFormat.
     """
     if format_name not in ("", "text", "json"):
@@ -141,7 +142,9 @@ def configure(format_name: str = "text", level: str = "info", *, stream: TextIO 
     if isinstance(stream, io.TextIOWrapper):
         # Octets that are no UTF-8 come as surrogates, from what clients ask for and git says.
         stream.reconfigure(errors="backslashreplace")
-    output = _Output(format_name == "json", _LEVELS.get(level, logging.INFO), stream or _standard_output())
+    output = _Output(
+        format_name == "json", _LEVELS.get(level.lower(), logging.INFO), stream or _standard_output()
+    )
     _outputs[:] = [output]
     structlog.configure(
         processors=[

@@ -67,7 +67,7 @@ class Limited(Step):
         if limiter is None or not key:
             return None
         try:
-            given = limiter.request(key)
+            given = limiter.request(key, call.deadline)
         except LimitReached:
             _tell(authenticated)
             raise

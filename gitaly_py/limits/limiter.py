@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 from gitaly_py.limits.clock import LOOP, Clock, Timer
 from gitaly_py.limits.errors import QueueFull, QueueTimeout
 from gitaly_py.limits.monitor import OTHER, SILENT, Monitor
 from gitaly_py.limits.state import KeyState, LimiterState
+
+_CLOCK_STEP: Final = 0.01
+"""Seconds by which timers may be early, as another clock has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +118,9 @@ class Waiter:
         self._limiter.drop(self._line, self, QueueTimeout.reason)
         self.settle(None)
 
-    def leave(self) -> None:
+    def leave(self, reason: str = OTHER) -> None:
         """It does not want to wait any longer; nothing if it does not wait."""
-        if self._limiter.drop(self._line, self, OTHER) and self.timer is not None:
+        if self._limiter.drop(self._line, self, reason) and self.timer is not None:
             self.timer.cancel()
 
 
@@ -153,7 +157,7 @@ class Limiter:
         given = self.request(key)
         return given if isinstance(given, Slot) else await given
 
-    def request(self, key: str) -> Slot | Coroutine[Any, Any, Slot]:
+    def request(self, key: str, deadline: float | None = None) -> Slot | Coroutine[Any, Any, Slot]:
         """See Acquirable."""
         try:
             slot = self.enter(key)
@@ -161,7 +165,7 @@ class Limiter:
             self._monitor.dropped(key, *self.crowd(key), 0.0, error.reason)
             raise
         if slot is None:
-            return self._waited(key)
+            return self._waited(key, deadline)
         self._monitor.passed(key, slot.running)
         return slot
 
@@ -257,7 +261,7 @@ class Limiter:
             rejected=dict(self._rejected),
         )
 
-    async def _waited(self, key: str) -> Slot:
+    async def _waited(self, key: str, deadline: float | None) -> Slot:
         settled: asyncio.Future[Held | None] = asyncio.get_running_loop().create_future()
         waiter = self.line_up(key, lambda slot: _give_to(settled, slot))
         self._monitor.queued(key, self.crowd(key)[0])
@@ -266,13 +270,15 @@ class Limiter:
             if slot is None:
                 raise QueueTimeout
         except (QueueTimeout, asyncio.CancelledError) as error:
-            waiter.leave()
+            reason = why_waiting_ended(error, deadline)
+            waiter.leave(reason)
             if not settled.cancelled() and (given := settled.result()) is not None:
                 # Cancelled after it was given a slot, before it could take it: the next one shall have it.
                 given.refuse()
-            reason = error.reason if isinstance(error, QueueTimeout) else OTHER
             self._monitor.dequeued()
             self._monitor.dropped(key, *self.crowd(key), self.waited(waiter), reason)
+            if reason == QueueTimeout.reason:
+                raise QueueTimeout from error
             raise
         self._monitor.dequeued()
         self._monitor.entered(slot.running, self.waited(waiter))
@@ -304,6 +310,12 @@ class Limiter:
         last, self._last = self._last, line
         if last is not None and last is not line and last.is_idle:
             self._lines.pop(last.key, None)
+
+
+def why_waiting_ended(error: BaseException, deadline: float | None) -> str:
+    """The reason why a caller got no slot. deadline: as of Acquirable.request."""
+    too_late = deadline is not None and time.time() >= deadline - _CLOCK_STEP
+    return QueueTimeout.reason if too_late or isinstance(error, QueueTimeout) else OTHER
 
 
 def _give_to(settled: asyncio.Future[Held | None], slot: Held | None) -> bool:

@@ -17,8 +17,11 @@ from gitaly_py.limits.state import LimiterState
 class Acquirable(Protocol):
     """A limiter, wherever it is."""
 
-    def request(self, key: str) -> Slot | Coroutine[Any, Any, Slot]:
-        """As `acquire`: a slot if one can be had now, else what waits for it, to be awaited at once."""
+    def request(self, key: str, deadline: float | None = None) -> Slot | Coroutine[Any, Any, Slot]:
+        """As `acquire`: a slot if one can be had now, else what waits for it, to be awaited at once.
+
+        deadline: in Unix seconds; a caller that is cancelled after it has waited for too long.
+        """
 
     async def acquire(self, key: str) -> Slot:
         """A slot of `key`, as soon as one is free. Raises LimitReached."""

@@ -10,8 +10,8 @@ from typing import Any, Final, Protocol
 
 from gitaly_py.limits.desk import Acquire, Answer, Dropped, Entered, Holds, Leave, Queued, Request
 from gitaly_py.limits.errors import LimitReached, QueueFull, QueueTimeout
-from gitaly_py.limits.limiter import Slot
-from gitaly_py.limits.monitor import OTHER, Monitor
+from gitaly_py.limits.limiter import Slot, why_waiting_ended
+from gitaly_py.limits.monitor import Monitor
 
 _ERRORS: dict[str, type[LimitReached]] = {kind.reason: kind for kind in (QueueFull, QueueTimeout)}
 
@@ -165,16 +165,16 @@ class RemoteLimiter:
         given = self.request(key)
         return given if isinstance(given, Slot) else await given
 
-    def request(self, key: str) -> Slot | Coroutine[Any, Any, Slot]:
+    def request(self, key: str, deadline: float | None = None) -> Slot | Coroutine[Any, Any, Slot]:
         """See Acquirable."""
         number, answers = self._desk.line_up(self._name, key)
         answer = self._desk.first_answer(answers)
         if not isinstance(answer, Entered):
-            return self._waited(key, number, answers)
+            return self._waited(key, number, answers, deadline)
         self._monitor.passed(key, answer.running)
         return self._slot(number)
 
-    async def _waited(self, key: str, number: int, answers: _Answers) -> Slot:
+    async def _waited(self, key: str, number: int, answers: _Answers, deadline: float | None) -> Slot:
         began = asyncio.get_running_loop().time()
         queued = False
         try:
@@ -188,10 +188,13 @@ class RemoteLimiter:
             elif isinstance(answer, Entered):
                 self._monitor.queued(key, 1)
                 queued = True
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
             self._desk.leave(number)
             seconds = asyncio.get_running_loop().time() - began
-            self._monitor.dropped(key, 0, 0, seconds, OTHER)
+            reason = why_waiting_ended(error, deadline)
+            self._monitor.dropped(key, 0, 0, seconds, reason)
+            if reason == QueueTimeout.reason:
+                raise QueueTimeout from error
             raise
         finally:
             if queued:

@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError, Message
 from grpc import StatusCode
 
 from gitaly_py.rpc.call import Call
-from gitaly_py.rpc.exchange import Exchange, Outcome
+from gitaly_py.rpc.exchange import Exchange, Expired, Outcome
 from gitaly_py.rpc.methods import Method
 from gitaly_py.rpc.packer import Packer
 from gitaly_py.rpc.service import RepositoryRule, Rpc, Service
@@ -63,8 +63,9 @@ class Frame(Generic[AppT, RepositoryT]):
     async def serve(self, rpc: Rpc, exchange: Exchange) -> Outcome:
         """Serves one call to its end.
 
-        A cancellation passes through, after the handler and then the steps have ended. Reporters end after
-        the call. Each call needs a context of its own, since it sets context variables.
+        A cancellation passes through, after the handler and then the steps have ended; as Expired if it came
+        with the call's deadline. Reporters end after the call. Each call needs a context of its own, since it
+        sets context variables.
         """
         record = fields.opened()
         current_method.set((rpc.method.service, rpc.method.name))
@@ -74,9 +75,12 @@ class Frame(Generic[AppT, RepositoryT]):
         response: bytes | None = None
         try:
             response = await self._answer(rpc, call, exchange)
-        except asyncio.CancelledError:
-            call.status = Status(_over(exchange) or StatusCode.CANCELLED, "context canceled")
-            raise
+        except asyncio.CancelledError as error:
+            if _over(exchange) is None:
+                call.status = Status(StatusCode.CANCELLED, "context canceled")
+                raise
+            call.status = Status(StatusCode.DEADLINE_EXCEEDED, "context deadline exceeded")
+            raise Expired(Outcome(call.status, None, tuple(call.trailers))) from error
         except Exception as error:  # noqa: BLE001 - the border: every error becomes a status here
             call.status = self._status(rpc, call, error, over=_over(exchange))
         finally:

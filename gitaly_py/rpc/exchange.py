@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -113,3 +114,11 @@ class Outcome:
     status: Status
     response: bytes | None = None
     trailers: tuple[tuple[str, str], ...] = ()
+
+
+class Expired(asyncio.CancelledError):
+    """A call was cancelled since its deadline has passed. outcome: for a client that still listens."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.status.message)
+        self.outcome = outcome

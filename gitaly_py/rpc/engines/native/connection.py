@@ -12,7 +12,7 @@ from grpc import StatusCode
 from gitaly_py.rpc.engines.native.exchange import NativeExchange
 from gitaly_py.rpc.engines.native.liveness import KEEPALIVE_PING, Liveness
 from gitaly_py.rpc.engines.native.output import Output
-from gitaly_py.rpc.exchange import Metadata, Outcome
+from gitaly_py.rpc.exchange import Expired, Metadata, Outcome
 from gitaly_py.rpc.http2 import events, replies
 from gitaly_py.rpc.http2.connection import Connection
 from gitaly_py.rpc.http2.errors import ErrorCode
@@ -262,6 +262,8 @@ class NativeConnection:
     async def _serve(self, rpc: Rpc, exchange: NativeExchange) -> None:
         try:
             self._answer(exchange, await self._engine.frame.serve(rpc, exchange))
+        except Expired as error:
+            self._answer(exchange, error.outcome)
         except asyncio.CancelledError:
             self._cancelled(exchange)
         except Exception as error:  # noqa: BLE001 - the border: whatever fails, the client does not wait for it

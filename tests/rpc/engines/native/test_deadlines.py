@@ -53,6 +53,7 @@ async def test_handler_is_cancelled_when_its_deadline_has_passed(
         except asyncio.CancelledError:
             await asyncio.sleep(0)
             ended.append("cleaned up")
+            call.trailers.append(("x-gitaly-cost", "7"))
             raise
         return b""
 
@@ -62,6 +63,7 @@ async def test_handler_is_cancelled_when_its_deadline_has_passed(
 
     assert (reply.head, reply.code) == ({}, StatusCode.DEADLINE_EXCEEDED)
     assert (reply.text, reply.reset) == ("context deadline exceeded", None)
+    assert reply.trailers["x-gitaly-cost"] == "7"
     assert ended == ["cleaned up"]
     await server.handlers.until_ended(("FindCommit", StatusCode.DEADLINE_EXCEEDED))
 

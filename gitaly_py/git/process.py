@@ -46,7 +46,7 @@ _log = structlog.get_logger("gitaly")
 
 MAX_OUTPUT = 64 * 1024 * 1024
 
-_BEHIND: Final = 10
+_BEHIND: Final = 5
 """Added to the nice value of what is started: a daemon whose processors are busy still answers at once."""
 _LAST: Final = 19
 

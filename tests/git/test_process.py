@@ -537,7 +537,7 @@ def test_git_stands_behind_the_daemon_when_processors_are_busy_but_for_packs(run
     pack = Command(name="pack-objects", flags=["--stdout"])
 
     async def body(git: Git) -> None:
-        for command, nice in ((CAT_FILE, min(own + 10, 19)), (pack, own)):
+        for command, nice in ((CAT_FILE, min(own + 5, 19)), (pack, own)):
             async with git.start(None, command, stdin=PIPE) as process:
                 assert os.getpriority(os.PRIO_PROCESS, process.pid) == nice
 

@@ -30,6 +30,14 @@ class Holds(NamedTuple):
     key: str
 
 
+class Waits(NamedTuple):
+    """A caller had to wait at a former holder of the limiters, and lines up again. number: as in Acquire."""
+
+    number: int
+    limiter: str
+    key: str
+
+
 class Leave(NamedTuple):
     """A caller needs its place or its slot no longer."""
 
@@ -61,7 +69,7 @@ class Dropped(NamedTuple):
     reason: str
 
 
-Request = Acquire | Holds | Leave
+Request = Acquire | Holds | Waits | Leave
 Answer = Queued | Entered | Dropped
 
 
@@ -180,10 +188,10 @@ class Visitor:
             return
         limiter = self._desk.limiter(message.limiter)
         caller = self._callers[message.number] = _Caller(message.number, self._answer, limiter, message.key)
-        if isinstance(message, Acquire):
-            caller.line_up()
-        else:
+        if isinstance(message, Holds):
             caller.hold()
+        else:
+            caller.line_up()
 
     def close(self) -> None:
         """The process is gone: its callers have left."""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Coroutine
 from typing import Any, Final, Protocol
 
-from gitaly_py.limits.desk import Acquire, Answer, Dropped, Entered, Holds, Leave, Queued, Request
+from gitaly_py.limits.desk import Acquire, Answer, Dropped, Entered, Holds, Leave, Queued, Request, Waits
 from gitaly_py.limits.errors import LimitReached, QueueFull, QueueTimeout
 from gitaly_py.limits.limiter import Slot, why_waiting_ended
 from gitaly_py.limits.monitor import Monitor
@@ -144,7 +144,8 @@ class RemoteDesk:
         for number, (limiter, key) in self._held.items():
             connection.post(Holds(number, limiter, key))
         for number, waiting in self._waiting.items():
-            connection.post(Acquire(number, waiting.limiter, waiting.key))
+            kind = Waits if waiting.is_queued else Acquire
+            connection.post(kind(number, waiting.limiter, waiting.key))
 
     def close(self) -> None:
         """The other process is gone: those who wait get DeskLost."""

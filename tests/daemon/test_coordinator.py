@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import signal
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,6 +100,35 @@ async def test_slots_and_places_in_line_outlive_the_coordinator(limited: tuple[D
     await metrics_when(port, lambda found: found.value("gitaly_coordinator_restarts_total") == 1)
     [entry] = [entry for entry in daemon.log_entries() if entry["msg"] == "coordinator ended"]
     assert entry["status"] == "SIGKILL"
+    assert daemon.stop() == 0
+
+
+async def test_who_comes_while_there_is_no_coordinator_takes_nobodys_place(
+    limited: tuple[Daemon, int, Repo],
+) -> None:
+    daemon, port, repo = limited
+    async with one_of_each(daemon) as channels:
+        first, second = channels.values()
+        running = await holding(first, repo)
+        assert (await running.read()).stdout
+        for waits, comes in ((second, first), (first, second)):
+            waiting = await holding(waits, repo)
+            reading = asyncio.ensure_future(waiting.read())
+            await until_shown(port, (1, 1, 1))
+
+            # Nobody starts another one meanwhile.
+            daemon.send(signal.SIGSTOP)
+            coordinator(daemon).kill()
+            refused = await holding(comes, repo)
+            await asyncio.sleep(0.2)
+            daemon.send(signal.SIGCONT)
+
+            assert await asyncio.wait_for(refused.code(), 20) is StatusCode.RESOURCE_EXHAUSTED
+            assert not reading.done()
+            waiting.cancel()
+            await asyncio.wait([reading])
+            await until_shown(port, (1, 1, 0))
+        running.cancel()
     assert daemon.stop() == 0
 
 

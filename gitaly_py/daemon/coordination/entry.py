@@ -16,7 +16,7 @@ import uvloop
 
 from gitaly_py.daemon.coordination.messages import Apply, Ask, Orders, Resize, Resumed, States
 from gitaly_py.daemon.processes.link import Link, LinkBroken, receive_first
-from gitaly_py.limits.desk import Acquire, Desk, Holds, Leave
+from gitaly_py.limits.desk import Acquire, Desk, Holds, Leave, Waits
 from gitaly_py.packs.leases.ledger import Ledger
 from gitaly_py.packs.leases.messages import Began, Completed
 from gitaly_py.telemetry import logs
@@ -26,8 +26,8 @@ _log = structlog.get_logger("gitaly")
 _LONGEST_RESUMING: Final = 1.0
 """Seconds after which workers that have not come are not waited for: they have ended, or hang."""
 
-_LIMITING: Final = frozenset({Acquire, Leave, Holds})
-_HELD: Final = frozenset({Holds, Began, Completed, Resumed})
+_LIMITING: Final = frozenset({Acquire, Leave, Holds, Waits})
+_HELD: Final = frozenset({Holds, Began, Completed})
 
 
 def coordinate(sock: socket.socket) -> int:
@@ -91,7 +91,11 @@ class _Coordinating:
     def _open(self) -> None:
         if not self.is_open:
             self.is_open = True
-            for visit in list(self._visits):
+            visits = list(self._visits)
+            # Those who had a place in line have it before anybody who has come since.
+            for visit in visits:
+                visit.resume()
+            for visit in visits:
                 visit.open()
 
     def _receive(self, message: Any) -> None:
@@ -113,21 +117,34 @@ class _Visit:
         self._visitor = host.desk.visitor(self._link.send)
         self._reader = host.ledger.reader(self._link.send)
         self._early: list[Any] | None = None if host.is_open else []
+        self._waiting: list[Waits] = []
+
+    def resume(self) -> None:
+        """Puts those in line who were in line at a former coordinator."""
+        waiting, self._waiting = self._waiting, []
+        for message in waiting:
+            self._take(message)
 
     def open(self) -> None:
         """Takes what had to wait until all have said what they hold."""
         early, self._early = self._early or [], None
         for message in early:
-            self._receive(message)
+            self._take(message)
 
     def _receive(self, message: Any) -> None:
         kind = type(message)
-        if self._early is not None and kind not in _HELD:
-            self._early.append(message)
-        elif kind in _LIMITING:
-            self._visitor.receive(message)
-        elif kind is Resumed:
+        if kind is Resumed:
             self._host.resumed(again=message.again)
+        elif self._early is not None and kind is Waits:
+            self._waiting.append(message)
+        elif self._early is not None and kind not in _HELD:
+            self._early.append(message)
+        else:
+            self._take(message)
+
+    def _take(self, message: Any) -> None:
+        if type(message) in _LIMITING:
+            self._visitor.receive(message)
         else:
             self._reader.receive(message)
 

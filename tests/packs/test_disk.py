@@ -53,7 +53,10 @@ async def test_each_time_the_disk_fails_is_told_once(disk: Path, small: Repo, la
             await full.fetch(request(large))
             await full.until(lambda: not full.files())
             await full.fetch(request(small))
+            # Told of it a moment after its last byte was read.
+            await full.until(lambda: not full.packs._folder._failing)
             await full.fetch(request(large))
+            await full.until(lambda: full.packs._folder._failing)
     assert [entry["event"] for entry in logs].count("packs are not kept") == 2
 
 

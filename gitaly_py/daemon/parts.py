@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitaly_py.config import Config
+from gitaly_py.config.environment import is_true
 from gitaly_py.daemon.machine import control_groups
 from gitaly_py.git.process import Git
 from gitaly_py.git.settings import GitSettings
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 _GIT_BINARY = "GITALY_TESTING_GIT_BINARY"
 _NO_HOOKS = "GITALY_TESTING_NO_GIT_HOOKS"
 _READ_SECONDS = 300
-_TRUE = {"1", "t", "T", "true", "TRUE", "True"}
 
 
 class ApiClientError(Exception):
@@ -53,7 +53,7 @@ def internal_api(config: Config) -> InternalApi | NoInternalApi:
 
     Raises ApiClientError when the secret can't be read or the address makes no sense.
     """
-    if not config.gitlab.url or os.environ.get(_NO_HOOKS) in _TRUE:
+    if not config.gitlab.url or is_true(_NO_HOOKS):
         return NoInternalApi()
     from gitaly_py.rails.client import InternalApi  # noqa: PLC0415 - large, and not needed by all
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from typing import Final
 
+from gitaly_py.config.environment import is_true
 from gitaly_py.rpc.exchange import Metadata
 from gitaly_py.telemetry import metrics
 from gitaly_py.telemetry.call_metrics import CounterSeries
@@ -14,8 +14,6 @@ PREFIX: Final = "gitaly-feature-"
 
 _ON: Final = frozenset({"gpg_signing", "mailmap_options", "ref_iterator", "limit_unauthenticated"})
 """Those that are on unless a caller says otherwise."""
-
-_TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 
 
 def header_of(flag: str) -> str:
@@ -38,7 +36,7 @@ def _key(flag: str) -> tuple[str, str]:
 
 @cache
 def _all_are_on() -> bool:
-    return os.environ.get("GITALY_TESTING_ENABLE_ALL_FEATURE_FLAGS") in _TRUE
+    return is_true("GITALY_TESTING_ENABLE_ALL_FEATURE_FLAGS")
 
 
 @cache

@@ -263,9 +263,10 @@ class NativeConnection:
         try:
             self._answer(exchange, await self._engine.frame.serve(rpc, exchange))
         except Expired as error:
+            # Its client still waits; that of another cancelled call does not.
             self._answer(exchange, error.outcome)
         except asyncio.CancelledError:
-            self._cancelled(exchange)
+            self.core.reset(exchange.number, ErrorCode.CANCEL)
         except Exception as error:  # noqa: BLE001 - the border: whatever fails, the client does not wait for it
             _log.error("answer failed", method=rpc.method.path, error=str(error), exc_info=error)
             self.core.reset(exchange.number, ErrorCode.INTERNAL_ERROR)
@@ -287,15 +288,6 @@ class NativeConnection:
         if message is not None:
             core.send_data(number, prefix(len(message)), message)
         core.send_trailers(number, trailers)
-
-    def _cancelled(self, exchange: NativeExchange) -> None:
-        """Only a client that still waits is told, and it does so when its deadline has passed."""
-        remaining = exchange.time_remaining()
-        if remaining is not None and remaining <= 0:
-            status = Status(StatusCode.DEADLINE_EXCEEDED, "context deadline exceeded")
-            self._answer(exchange, Outcome(status))
-        else:
-            self.core.reset(exchange.number, ErrorCode.CANCEL)
 
     def _forget(self, exchange: NativeExchange) -> None:
         exchange.close()

@@ -90,10 +90,11 @@ async def _containing(
 
 async def _tips(reader: Reader, batch: References) -> list[str | None]:
     """What each reference of the batch peels to in the end; None for a broken one, which git leaves out."""
-    unknown = [oid for oid, peeled in zip(batch.oids, batch.peeled, strict=True) if peeled is None]
+    pairs = list(zip(batch.oids, batch.peeled, strict=True))
+    unknown = list(dict.fromkeys(oid for oid, peeled in pairs if peeled is None))
     async with aclosing(reader.info_each(oid.encode() + b"^{}" for oid in unknown)) as infos:
-        found = iter([info and info.oid async for info in infos])
-    return [next(found) if peeled is None else peeled for peeled in batch.peeled]
+        finals = dict(zip(unknown, [info and info.oid async for info in infos], strict=True))
+    return [peeled or finals[oid] for oid, peeled in pairs]
 
 
 async def _listed(call: Call, commit: str, namespace: bytes) -> frozenset[bytes]:

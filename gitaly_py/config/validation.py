@@ -169,10 +169,8 @@ def tls(section: Tls, *, listens: bool) -> Iterator[Problem]:
 
 def _logging(logging: Logging) -> Iterator[Problem]:
     yield from at("format", one_of(logging.format, FORMATS) if logging.format else None)
-    yield from at(
-        "level",
-        one_of(logging.level, LEVELS) if logging.level.lower() not in LEVELS and logging.level else None,
-    )
+    if logging.level and logging.level.lower() not in LEVELS:
+        yield from at("level", one_of(logging.level, LEVELS))
 
 
 def _gitlab(gitlab: Gitlab) -> Iterator[Problem]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 
 _BODY = re.compile(rb"\n(?:@@|Binary|[ \\]|\+(?!\+\+)|-(?!--)|~(?=\n|\Z))")
-_ODD = re.compile(rb"\n(?![-+ ])([^\n]*)")
+_ODD = re.compile(rb"[^-+ ]")
+_EMPTY = 0  # in place of the first byte of a line that has none
 _PLAIN = (b"\n+", b"\n-", b"\n ")
 _KEPT = (b"@@", b"\\", b"Binary", b"+", b"-", b" ")
 
@@ -51,23 +52,25 @@ class Patch:
                 return
             self._in_header = False
             start = body.start()
-        lines = data.count(b"\n", start, stop)
-        headers = 0
-        for line in _ODD.findall(data, start, stop):
+        lines = data[start + 1 : stop].split(b"\n")
+        firsts = bytes([line[0] if line else _EMPTY for line in lines])
+        uncounted = headers = 0
+        for found in _ODD.finditer(firsts):
+            line = lines[found.start()]
             if line.startswith(b"@@"):
-                lines -= 1
+                uncounted += 1
                 headers += len(line) + 1
             elif line.startswith(b"Binary"):
                 self.binary = True
             elif line != b"~" and not line.startswith(b"\\"):
-                self._take_known(data, start, stop)
+                self._take_known(lines, ended=stop < len(data))
                 return
         size = min(stop + 1, len(data)) - start - 1
-        self.lines += lines
+        self.lines += len(lines) - uncounted
         self.bytes += size - headers
         self.size += size
-        self.added += data.count(b"\n+", start, stop)
-        self.removed += data.count(b"\n-", start, stop)
+        self.added += firsts.count(b"+")
+        self.removed += firsts.count(b"-")
         if self.kept:
             self._pieces.append(data[start + 1 : stop + 1])
 
@@ -82,11 +85,10 @@ class Patch:
         if self.kept:
             self._pieces.append(data)
 
-    def _take_known(self, data: bytes, start: int, stop: int) -> None:
-        """As `take`, without the lines that belong to no patch."""
-        lines = data[start + 1 : stop].split(b"\n")
+    def _take_known(self, lines: list[bytes], *, ended: bool) -> None:
+        """As `take`, without the lines that belong to no patch. ended: the last one has a line end."""
         known = [line for line in lines if _is_known(line)]
-        ended = stop < len(data) or not _is_known(lines[-1])
+        ended = ended or not _is_known(lines[-1])
         if known:
             rest = b"\n" + b"\n".join(known)
             self.take(rest + b"\n" if ended else rest, 0, len(rest))

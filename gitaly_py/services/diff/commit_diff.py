@@ -13,10 +13,11 @@ from gitaly_py.git.wire.diff.limits import BOUNDS, Limits
 from gitaly_py.git.wire.diff.parser import DiffParser, FileDiff
 from gitaly_py.pb.diff_pb2 import CommitDiffRequest, CommitDiffResponse
 from gitaly_py.rpc.checks import some
+from gitaly_py.rpc.packer import EncodedMessage, field_prefixes
 from gitaly_py.rpc.status import during
 from gitaly_py.services.app import Call
 from gitaly_py.services.diff import commands
-from gitaly_py.services.diff.messages import pieces
+from gitaly_py.services.diff.messages import PATCH_BYTES, pieces
 from gitaly_py.services.diff.service import service
 from gitaly_py.services.diff.whitespace import only_whitespace
 
@@ -24,6 +25,8 @@ _IGNORING = (
     CommitDiffRequest.WHITESPACE_CHANGES_IGNORE,
     CommitDiffRequest.WHITESPACE_CHANGES_IGNORE_ALL,
 )
+_PATCH = field_prefixes(CommitDiffResponse.RAW_PATCH_DATA_FIELD_NUMBER, PATCH_BYTES + 1)
+_END = CommitDiffResponse(end_of_patch=True).SerializeToString()
 
 
 @service.rpc(
@@ -31,7 +34,7 @@ _IGNORING = (
     some("right_commit_id", otherwise="empty RightCommitId"),
     codes={CommandFailed: StatusCode.FAILED_PRECONDITION},
 )
-async def commit_diff(call: Call, request: CommitDiffRequest) -> AsyncIterator[CommitDiffResponse]:
+async def commit_diff(call: Call, request: CommitDiffRequest) -> AsyncIterator[EncodedMessage]:
     """The files in git's order; at last, without patches, those of which the request ignores all changes."""
     with during("eachDiff"):
         async with aclosing(_files(call, request)) as files:
@@ -93,7 +96,7 @@ def _limits(request: CommitDiffRequest) -> Limits:
     )
 
 
-def _messages(file: FileDiff) -> Iterator[CommitDiffResponse]:
+def _messages(file: FileDiff) -> Iterator[EncodedMessage]:
     """The first message says everything but the rest of a long patch."""
     entry = file.entry
     message = CommitDiffResponse(
@@ -110,8 +113,8 @@ def _messages(file: FileDiff) -> Iterator[CommitDiffResponse]:
         lines_added=file.lines_added,
         lines_removed=file.lines_removed,
     )
+    beginning = message.SerializeToString()
     for piece, last in pieces(file.patch):
-        message.raw_patch_data = piece
-        message.end_of_patch = last
-        yield message
-        message = CommitDiffResponse()
+        patch = _PATCH(len(piece)) + piece if piece else b""
+        yield EncodedMessage(beginning + patch + (_END if last else b""))
+        beginning = b""

@@ -24,7 +24,11 @@ STREAM_BYTES = 128 * 1024
 _PART_BYTES = 4096
 """Parts that are larger on average are sent as they are, smaller ones are put together."""
 
+_LARGE_BYTES = 256 * 1024
+"""To put together and to send this much takes a piece of work of its own."""
+
 _TURN_SECONDS = 0.0005
+_LONG_AGO = 0.0
 _ITEMS_A_LOOK = 8
 
 
@@ -127,11 +131,15 @@ class Packer:
     async def flush(self) -> None:
         """Sends what is pending."""
         if self._pending:
+            large = self._size > _LARGE_BYTES
+            if large:
+                await turn()
             pending, self._pending = self._pending, []
             few = len(pending) * _PART_BYTES <= self._size
             self._size = 0
             await self._send(*pending if few else (b"".join(pending),))
-            self._turn = time.monotonic()
+            # It may have waited for the client, and what woke it then was no turn.
+            self._turn = _LONG_AGO if large else time.monotonic()
 
     async def _add(self, items: Sequence[Message | bytes]) -> None:
         prefix = self._prefix

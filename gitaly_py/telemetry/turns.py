@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from typing import Final
 from weakref import WeakKeyDictionary
+
+_CROWDED_SECONDS: Final = 0.02
+"""How long several streams count as being under way after one had to wait for another."""
 
 
 class Turns:
@@ -18,18 +22,26 @@ class Turns:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._taken = False
+        self._last = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._crowded_until = 0.0
 
     async def take(self) -> bool:
-        """Waits until the turn is the caller's; who came first has it first. Whether others wait then."""
+        """Waits until the turn is the caller's; who came first has it first. Whether there are others."""
+        now, last, self._last = self._loop.time(), self._last, id(asyncio.current_task(self._loop))
+        if self._taken and self._last != last:
+            self._crowded_until = now + _CROWDED_SECONDS
+        crowded = now < self._crowded_until
         if not self._taken:
             self._taken = True
             self._loop.call_soon(self._over)
-            return False
+            if not crowded:
+                return False
+        # Among others, what the caller has done in this round was a piece already: what woke it was no turn.
         waiter: asyncio.Future[None] = self._loop.create_future()
         self._waiting.append(waiter)
         await waiter
-        return bool(self._waiting)
+        return crowded
 
     def _over(self) -> None:
         while self._waiting:
@@ -48,7 +60,7 @@ _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, Turns] = WeakKeyDictionary(
 async def turn() -> bool:
     """Waits for the next turn of the running loop: to be called before each piece of work of milliseconds.
 
-    Whether others wait for theirs, so that pieces should be small.
+    Whether there are others, so that pieces should be small.
     """
     loop = asyncio.get_running_loop()
     turns = _turns.get(loop)

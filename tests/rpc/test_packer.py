@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
@@ -197,3 +198,26 @@ async def test_a_list_of_items_is_packed_as_the_items_are(sizes: list[list[int]]
 @given(st.integers(min_value=0, max_value=2**35))
 def test_varints_equal_protobufs_own(value: int) -> None:
     assert varint(value) == _VarintBytes(value)
+
+
+async def test_large_messages_are_put_together_in_rounds_of_their_own() -> None:
+    rounds = 0
+    sent: list[int] = []
+
+    async def send(*_: bytes) -> None:
+        sent.append(rounds)
+
+    async def stream() -> None:
+        packer = Packer(commits(), send)
+        await packer.put([bytes(CHUNK_BYTES // 2)] * 6)
+        await packer.flush()
+
+    async def count() -> None:
+        nonlocal rounds
+        while len(sent) < 12:
+            rounds += 1
+            await asyncio.sleep(0)
+
+    await asyncio.gather(count(), stream(), stream())
+
+    assert len(sent) == len(set(sent)) == 12, sent

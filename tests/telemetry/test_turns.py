@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable
+
+import pytest
 
 from gitaly_py.telemetry.turns import turn
 
 STREAMS = 8
 PIECES = 5
 PIECE_SECONDS = 0.005
+
+
+@pytest.fixture(autouse=True)
+async def nobody_else() -> None:
+    """Streams of the test before are no others any more."""
+    await asyncio.sleep(0.05)
 
 
 async def stream(done: list[int], number: int) -> None:
@@ -29,6 +38,32 @@ async def test_a_turn_that_nobody_has_is_taken_at_once() -> None:
     await turn()
 
     assert rounds == 0
+
+
+async def counted(body: Awaitable[bool]) -> tuple[bool, int]:
+    """What `body` returns, and the rounds of the loop until then."""
+    rounds = 0
+
+    def count() -> None:
+        nonlocal rounds
+        rounds += 1
+
+    asyncio.get_running_loop().call_soon(count)
+    return await body, rounds
+
+
+async def test_among_others_a_stream_has_its_turn_in_a_later_round_whatever_has_woken_it() -> None:
+    assert await counted(turn()) == (False, 0)
+    await asyncio.gather(turn(), turn())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    assert await counted(turn()) == (True, 1)
+
+
+async def test_a_stream_that_takes_turns_in_a_row_is_not_taken_for_several() -> None:
+    for _ in range(PIECES):
+        assert not await turn()
 
 
 async def test_streams_have_their_turns_in_the_order_in_which_they_came() -> None:

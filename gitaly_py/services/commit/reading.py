@@ -11,7 +11,7 @@ from gitaly_py.services.app import Call
 from gitaly_py.services.commit.encoding import CommitEncoder
 from gitaly_py.services.messages import mailmap_of
 
-_BATCH = 128
+_BATCH = 32
 """Commits encoded in a row, which takes about a millisecond."""
 
 

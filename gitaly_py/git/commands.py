@@ -110,14 +110,14 @@ class Command:
 class Description:
     """What is particular about a sub-command; `config` is made anew, since it may depend on the machine.
 
-    stands_behind: other processes of the daemon come first when processors are busy.
+    makes_packs: it comes before other git processes when processors are busy.
     """
 
     config: Callable[[], Config] = tuple
     end_of_options: bool = True
     updates_references: bool = False
     reads_attributes: bool = False
-    stands_behind: bool = True
+    makes_packs: bool = False
 
 
 _ACTION = re.compile(r"[0-9A-Za-z]+[-0-9A-Za-z]*")
@@ -304,7 +304,7 @@ COMMANDS: Final[dict[str, Description]] = {
     "mktree": _PLAIN,
     "multi-pack-index": _PLAIN,
     # A client takes a pack while it is made, and is the slower for each moment in which it is not.
-    "pack-objects": Description(_pack_config, stands_behind=False),
+    "pack-objects": Description(_pack_config, makes_packs=True),
     "pack-refs": _PLAIN,
     "patch-id": _OLD_PARSER,
     "prune": _PLAIN,
@@ -329,7 +329,7 @@ COMMANDS: Final[dict[str, Description]] = {
     "update-index": _PLAIN,
     "update-ref": Description(updates_references=True, reads_attributes=True),
     "upload-archive": _OLD_PARSER,
-    "upload-pack": Description(_upload_pack_config, stands_behind=False),
+    "upload-pack": Description(_upload_pack_config, makes_packs=True),
     "verify-pack": _PLAIN,
     "version": _PLAIN,
     "worktree": Description(updates_references=True, reads_attributes=True),

@@ -13,9 +13,9 @@ import shutil
 import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 import structlog
 
@@ -45,10 +45,6 @@ __all__ = ["PIPE", "Finished", "Git", "Options", "Process", "Stderr"]
 _log = structlog.get_logger("gitaly")
 
 MAX_OUTPUT = 64 * 1024 * 1024
-
-_BEHIND: Final = 5
-"""Added to the nice value of what is started: a daemon whose processors are busy still answers at once."""
-_LAST: Final = 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,11 +234,10 @@ class Git:
         with Streams(options) as streams:
             descriptors = (streams.child_stdin, streams.child_stdout, streams.child_stderr)
             try:
-                pid = await self._spawner.start(Program(line, environment, descriptors, place.get("cwd")))
+                program = Program(line, environment, descriptors, place.get("cwd"), _makes_packs(name))
+                pid = await self._spawner.start(program)
             except OSError as error:
                 raise SpawnFailed(name, error) from error
-            if _stands_behind(name):
-                _put_behind(pid)
             try:
                 process = Process(
                     pid,
@@ -332,13 +327,6 @@ def _shown(line: list[bytes]) -> dict[str, Any]:
     return {"path": os.fsdecode(line[0]), "args": [os.fsdecode(argument) for argument in line]}
 
 
-def _put_behind(pid: int) -> None:
-    nice = _BEHIND + os.getpriority(os.PRIO_PROCESS, 0)
-    # A service's system calls may be filtered; then it has the daemon's own. It may also have ended already.
-    with suppress(PermissionError, ProcessLookupError):
-        os.setpriority(os.PRIO_PROCESS, pid, min(nice, _LAST))
-
-
-def _stands_behind(command: str) -> bool:
+def _makes_packs(command: str) -> bool:
     known = COMMANDS.get(command)
-    return known is None or known.stands_behind
+    return known is not None and known.makes_packs

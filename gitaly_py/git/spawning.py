@@ -17,6 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any, Final, NamedTuple
 
+from gitaly_py.git.priority import come_first, put_in_place
+
 _SLOW: Final = 0.001
 """Seconds of a start from which on the next ones are left to a thread."""
 _QUICK: Final = 0.0005
@@ -34,13 +36,15 @@ _libc: Final = ctypes.CDLL(None)
 class Program(NamedTuple):
     """What is to run: its command line, with an absolute path, and its environment.
 
-    descriptors: of standard input, output and error. cwd: its folder, None for the daemon's.
+    descriptors: of standard input, output and error. cwd: its folder, None for the daemon's. makes_packs:
+    it comes before other git processes.
     """
 
     line: Sequence[bytes]
     environment: Mapping[bytes, bytes]
     descriptors: tuple[int, int, int]
     cwd: str | None = None
+    makes_packs: bool = False
 
 
 class Spawner:
@@ -57,7 +61,7 @@ class Spawner:
             self._is_slow = seconds > _SLOW
             return pid
         if self._threads is None:
-            self._threads = ThreadPoolExecutor(_THREADS, "start of processes")
+            self._threads = ThreadPoolExecutor(_THREADS, "start of processes", come_first)
         started = asyncio.get_running_loop().run_in_executor(self._threads, _timed, program)
         try:
             pid, seconds = await asyncio.shield(started)
@@ -92,6 +96,7 @@ async def discard(pid: int) -> None:
 def _timed(program: Program) -> tuple[int, float]:
     begun = time.monotonic()
     pid = spawn(program)
+    put_in_place(pid, makes_packs=program.makes_packs)
     return pid, time.monotonic() - begun
 
 

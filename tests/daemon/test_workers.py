@@ -37,9 +37,7 @@ from tests.support.status import details_of
 LIMITING = "gitaly_concurrency_limiting"
 UNTIL_GO = "touch waiting; until [ -e go ]; do sleep 0.02; done"
 HELD = "/gitaly.SSHService/SSHUploadPack"
-LIMITING = "gitaly_concurrency_limiting"
 PROBES = itertools.count(1)
-UNTIL_GO = "touch waiting; until [ -e go ]; do sleep 0.02; done"
 LIMITED = f"""
 [[concurrency]]
 rpc = "{HELD}"

@@ -530,27 +530,3 @@ def test_a_program_other_than_git_gets_just_what_it_is_given(run: Runner, repo: 
             assert await process.wait() == 0
 
     run(body)
-
-
-def test_git_stands_behind_the_daemon_when_processors_are_busy_but_for_packs(run: Runner) -> None:
-    own = os.getpriority(os.PRIO_PROCESS, 0)
-    pack = Command(name="pack-objects", flags=["--stdout"])
-
-    async def body(git: Git) -> None:
-        for command, nice in ((CAT_FILE, min(own + 5, 19)), (pack, own)):
-            async with git.start(None, command, stdin=PIPE) as process:
-                assert os.getpriority(os.PRIO_PROCESS, process.pid) == nice
-
-    run(body)
-
-
-def test_git_runs_where_its_nice_value_may_not_be_set(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(*_: int) -> None:
-        raise PermissionError(1, "Operation not permitted")
-
-    monkeypatch.setattr(os, "setpriority", refused)
-
-    async def body(git: Git) -> None:
-        assert (await git.run(None, HASH_OBJECT)).status == 0
-
-    run(body)

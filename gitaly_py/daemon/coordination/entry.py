@@ -16,6 +16,7 @@ import uvloop
 
 from gitaly_py.daemon.coordination.messages import Apply, Ask, Orders, Resize, Resumed, States
 from gitaly_py.daemon.processes.link import Link, LinkBroken, receive_first
+from gitaly_py.git.priority import come_first
 from gitaly_py.limits.desk import Acquire, Desk, Holds, Leave, Waits
 from gitaly_py.packs.leases.ledger import Ledger
 from gitaly_py.packs.leases.messages import Began, Completed
@@ -35,6 +36,7 @@ def coordinate(sock: socket.socket) -> int:
 
     sock: this process's end of its link to the supervisor.
     """
+    come_first()
     try:
         orders, [listener] = receive_first(sock)
     except LinkBroken:

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import structlog
@@ -32,6 +33,7 @@ from gitaly_py.daemon.workers.messages import (
     Orders,
     Report,
 )
+from gitaly_py.git.priority import come_first
 from gitaly_py.storage import counting
 from gitaly_py.telemetry import logs, metrics, tracing
 from gitaly_py.telemetry.families import collected
@@ -52,6 +54,7 @@ def work(sock: socket.socket) -> int:
 
     sock: the worker's end of its link to the supervisor.
     """
+    come_first()
     try:
         orders, descriptors = receive_first(sock)
     except LinkBroken:
@@ -88,6 +91,7 @@ class _Serving:
     async def run(self) -> int:
         """The exit status."""
         self._loop = asyncio.get_running_loop()
+        self._loop.set_default_executor(ThreadPoolExecutor(None, "asyncio", come_first))
         self._link = Link(self._sock, self._receive, self._lost)
         counting.report_to(self._counted)
         try:

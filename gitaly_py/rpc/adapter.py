@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any, Generic, TypeVar
 
@@ -130,14 +130,7 @@ class Frame(Generic[AppT, RepositoryT]):
             if call.first is None:
                 raise Internal(rpc.no_request)
             self._admit(rpc, call, call.first)
-            argument = _requests(call, exchange, call.first) if rpc.method.client_streaming else call.first
-            if not rpc.method.server_streaming:
-                message: Message = await rpc.handler(call, argument)
-                encoded = message.SerializeToString()
-                _count_sent(call, len(encoded))
-                return encoded
-            await _stream(rpc, call, exchange, argument)
-            return None
+            return await _handled(rpc, call, exchange, call.first)
         finally:
             for step in reversed(steps[:entered]):
                 step.leave(call)
@@ -208,7 +201,23 @@ async def _requests(call: Call[Any, Any], exchange: Exchange, first: Message) ->
         yield _decoded(call.method, encoded)
 
 
-async def _stream(rpc: Rpc, call: Call[Any, Any], exchange: Exchange, argument: Any) -> None:
+async def _handled(rpc: Rpc, call: Call[Any, Any], exchange: Exchange, first: Message) -> bytes | None:
+    """The only message of the response; None when it was a stream, which has been sent."""
+    argument = _requests(call, exchange, first) if rpc.method.client_streaming else first
+    answer = rpc.handler(call, argument)
+    if not rpc.streams:
+        answer = await answer
+        if isinstance(answer, Message):
+            encoded = answer.SerializeToString()
+            _count_sent(call, len(encoded))
+            return encoded
+    await _stream(rpc, call, exchange, answer)
+    return None
+
+
+async def _stream(
+    rpc: Rpc, call: Call[Any, Any], exchange: Exchange, answer: AsyncGenerator[Any, None]
+) -> None:
     """Sends what the handler yields.
 
     The handler's generator is closed here, not by the engine, so that on a hang-up the handler and
@@ -220,7 +229,7 @@ async def _stream(rpc: Rpc, call: Call[Any, Any], exchange: Exchange, argument: 
         await exchange.send(*parts)
 
     packer = Packer(rpc, send)
-    async with aclosing(rpc.handler(call, argument)) as produced:
+    async with aclosing(answer) as produced:
         async for item in produced:
             await packer.put(item)
     await packer.flush()

@@ -7,6 +7,9 @@ A handler is a function under the RPC's snake-case name, registered with the che
     @service.rpc(revision("revision"))
     async def find_commit(call: Call, request: FindCommitRequest) -> FindCommitResponse: ...
 
+The handler of a response stream is an async generator; or, where one message is most often all, a coroutine
+whose result is that message or such a generator.
+
 What can't be right is refused at import: a name that is no RPC, a stream that is no async generator,
 a request of another RPC, a field that the message does not have.
 """
@@ -74,6 +77,11 @@ class Rpc:
     no_request: str = "receiving initial request: EOF"
 
     @cached_property
+    def streams(self) -> bool:
+        """The handler is the generator of a response stream."""
+        return inspect.isasyncgenfunction(self.handler)
+
+    @cached_property
     def early_checks(self) -> tuple[Check, ...]:
         return tuple(check for check in self.checks if check.early)
 
@@ -136,9 +144,12 @@ class Service:
 
 
 def _fits(method: Method, handler: Callable[..., Any]) -> None:
-    if method.server_streaming != inspect.isasyncgenfunction(handler):
-        raise RegistrationError(f"{method}: a response stream is an async generator, and nothing else is")
     annotated = typing.get_type_hints(handler, include_extras=False)
+    streams = inspect.isasyncgenfunction(handler)
+    if streams != method.server_streaming and not (
+        inspect.iscoroutinefunction(handler) and method.response in typing.get_args(annotated.get("return"))
+    ):
+        raise RegistrationError(f"{method}: a response stream is an async generator, and nothing else is")
     parameters = list(inspect.signature(handler).parameters)
     if len(parameters) != 2:
         raise RegistrationError(f"{method}: a handler takes the call and the request")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import pytest
 
-from gitaly_py.pb.commit_pb2 import FindCommitRequest, FindCommitResponse, ListCommitsRequest
+from gitaly_py.pb.commit_pb2 import (
+    FindCommitRequest,
+    FindCommitResponse,
+    ListCommitsRequest,
+    ListCommitsResponse,
+)
 from gitaly_py.pb.server_pb2 import ServerInfoRequest, ServerInfoResponse
 from gitaly_py.pb.shared_pb2 import GitCommit
 from gitaly_py.rpc.checks import some
@@ -34,6 +39,18 @@ def test_a_stream_that_is_no_generator_is_refused(service: Service) -> None:
 
     with pytest.raises(RegistrationError, match="async generator"):
         service.rpc()(list_commits)
+
+
+def test_a_stream_may_be_a_coroutine_that_says_what_its_only_message_is(service: Service) -> None:
+    async def list_commits(
+        call: Any, request: ListCommitsRequest
+    ) -> ListCommitsResponse | AsyncGenerator[GitCommit, None]:
+        return ListCommitsResponse()
+
+    service.rpc()(list_commits)
+
+    [rpc] = service.rpcs.values()
+    assert not rpc.streams
 
 
 def test_a_generator_for_a_single_response_is_refused(service: Service) -> None:

@@ -130,6 +130,10 @@ class Reader(ReferenceReader, Protocol):
         """A whole object, or None. Raises as `info`, and ObjectTooLarge beyond LARGEST_READ bytes."""
         ...
 
+    async def look(self, oid: str) -> GitObject | ObjectInfo | None:
+        """An object by its full id: the whole of it if it is small and at hand, else what `info` tells."""
+        ...
+
     def info_each(self, revisions: Iterable[bytes]) -> AsyncGenerator[ObjectInfo | None]:
         """`info` of each revision, in order, without a round trip for each."""
         ...

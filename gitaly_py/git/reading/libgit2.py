@@ -105,6 +105,13 @@ class LibGit2Reader:
             raise ObjectTooLarge(found.oid, found.size)
         return await self._git.read(found.oid.encode())
 
+    async def look(self, oid: str) -> GitObject | ObjectInfo | None:
+        """See Reader."""
+        try:
+            return self._database.look(oid)
+        except ObjectUnreadableHere:
+            return await self._git.look(oid)
+
     def info_each(self, revisions: Iterable[bytes]) -> AsyncGenerator[ObjectInfo | None]:
         """See Reader."""
         return _each(self.info, revisions)

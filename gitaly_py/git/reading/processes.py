@@ -104,6 +104,10 @@ class ProcessReader:
             await process.send(catfile.contents, [revision])
             return await process.contents(revision)
 
+    async def look(self, oid: str) -> GitObject | ObjectInfo | None:
+        """See Reader."""
+        return await self.info(oid.encode())
+
     def info_each(self, revisions: Iterable[bytes]) -> AsyncGenerator[ObjectInfo | None]:
         """See Reader."""
         return self._each(catfile.info, revisions, CatFile.info)

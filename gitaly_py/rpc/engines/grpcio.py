@@ -160,7 +160,11 @@ def _bound(frame: Frame[Any, Any], rpc: Rpc, serving: set[asyncio.Task[Any]]) ->
         exchange = _StreamExchange(context, task) if streaming_in else _Exchange(context, request)
         serving.add(task)
         try:
-            return await _finish(context, await frame.serve(rpc, exchange))
+            response = await _finish(context, await frame.serve(rpc, exchange))
+            if response is not None and streaming_out:
+                # The library ignores what the handler of a stream returns.
+                await context.write(response)
+            return response
         finally:
             serving.discard(task)
 

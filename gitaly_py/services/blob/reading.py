@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing
 
 from gitaly_py.git.reading.errors import ObjectNotFound
@@ -39,20 +39,27 @@ def _check_revisions(pairs: Iterable[GetBlobsRequest.RevisionPath]) -> None:
 
 
 @service.rpc(some("oid", otherwise="empty Oid"))
-async def get_blob(call: Call, request: GetBlobRequest) -> AsyncIterator[GetBlobResponse | Content]:
+async def get_blob(
+    call: Call, request: GetBlobRequest
+) -> GetBlobResponse | AsyncGenerator[GetBlobResponse | Content, None]:
     """The size and the first `limit` bytes of a blob; an empty message for what is no blob."""
     reader = call.repository.reader()
     info = await reader.info(request.oid.encode())
     if info is None or info.type != "blob":
-        yield GetBlobResponse()
-        return
+        return GetBlobResponse()
     message = GetBlobResponse(oid=info.oid, size=info.size)
+    if info.size > STREAM_BYTES:
+        return _sent(with_content(message, reader, info.oid, request.limit))
     with during("send"):
-        if info.size <= STREAM_BYTES:
-            message.data = await small_content(reader, info.oid, request.limit)
-            yield message
-            return
-        async with aclosing(with_content(message, reader, info.oid, request.limit)) as parts:
+        message.data = await small_content(reader, info.oid, request.limit)
+    return message
+
+
+async def _sent(
+    parts: AsyncGenerator[GetBlobResponse | Content, None],
+) -> AsyncGenerator[GetBlobResponse | Content, None]:
+    with during("send"):
+        async with aclosing(parts):
             async for part in parts:
                 yield part
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator
 
 from gitaly_py.git.reading.errors import ObjectNotFound
-from gitaly_py.git.reading.interface import ObjectInfo, Reader
+from gitaly_py.git.reading.interface import GitObject, ObjectInfo, Reader
 from gitaly_py.git.wire.objects import TreeEntry
 from gitaly_py.pb.commit_pb2 import TreeEntryRequest, TreeEntryResponse
 from gitaly_py.rpc.checks import not_negative, some
@@ -25,37 +24,38 @@ from gitaly_py.services.tree_lookup import entry_at, without_slash
     not_negative("limit", otherwise="negative Limit"),
     not_negative("max_size", otherwise="negative MaxSize"),
 )
-async def tree_entry(call: Call, request: TreeEntryRequest) -> AsyncIterator[TreeEntryResponse | Content]:
+async def tree_entry(
+    call: Call, request: TreeEntryRequest
+) -> TreeEntryResponse | AsyncGenerator[TreeEntryResponse | Content, None]:
     """What is at a path; the content of a blob follows in pieces."""
-    reader = call.repository.reader()
+    reader = call.repository.reader(steady=True)
     entry = await entry_at(reader, request.revision, without_slash(request.path))
     if entry is None:
         raise NotFound("tree entry not found")
     if entry.type == "commit":
-        yield TreeEntryResponse(type=TreeEntryResponse.COMMIT, oid=entry.oid, mode=entry.mode)
-        return
-    info = await _info(reader, entry)
+        return TreeEntryResponse(type=TreeEntryResponse.COMMIT, oid=entry.oid, mode=entry.mode)
+    found = await _found(reader, entry)
+    size = len(found.data) if isinstance(found, GitObject) else found.size
     if entry.type == "tree":
-        yield TreeEntryResponse(type=TreeEntryResponse.TREE, oid=entry.oid, mode=entry.mode, size=info.size)
-        return
-    if 0 < request.max_size < info.size:
+        return TreeEntryResponse(type=TreeEntryResponse.TREE, oid=entry.oid, mode=entry.mode, size=size)
+    if 0 < request.max_size < size:
         raise FailedPrecondition(
-            f"object size ({info.size}) is bigger than the maximum allowed size ({request.max_size})"
+            f"object size ({size}) is bigger than the maximum allowed size ({request.max_size})"
         )
-    blob = TreeEntryResponse(type=TreeEntryResponse.BLOB, oid=entry.oid, mode=entry.mode, size=info.size)
-    if info.size <= STREAM_BYTES:
+    blob = TreeEntryResponse(type=TreeEntryResponse.BLOB, oid=entry.oid, mode=entry.mode, size=size)
+    if isinstance(found, GitObject):
+        blob.data = found.data[: request.limit or None]
+        return blob
+    if size <= STREAM_BYTES:
         blob.data = await small_content(reader, entry.oid, request.limit or -1)
-        yield blob
-        return
-    async with aclosing(with_content(blob, reader, entry.oid, request.limit or -1)) as parts:
-        async for part in parts:
-            yield part
+        return blob
+    return with_content(blob, reader, entry.oid, request.limit or -1)
 
 
-async def _info(reader: Reader, entry: TreeEntry) -> ObjectInfo:
-    info = await reader.info(entry.oid.encode())
-    if info is None:
+async def _found(reader: Reader, entry: TreeEntry) -> GitObject | ObjectInfo:
+    found = await reader.look(entry.oid)
+    if found is None:
         raise ObjectNotFound(entry.oid)
-    if info.type != entry.type:
-        raise Internal(f"mismatched object type: expected {entry.type}, got {info.type}")
-    return info
+    if found.type != entry.type:
+        raise Internal(f"mismatched object type: expected {entry.type}, got {found.type}")
+    return found

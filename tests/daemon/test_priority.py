@@ -20,7 +20,9 @@ def threads(process: psutil.Process) -> dict[str, int]:
     return {f"{task.name} {(task / 'comm').read_text().strip()}": nice(int(task.name)) for task in tasks}
 
 
-async def test_workers_and_the_coordinator_come_first_with_their_threads(new_daemon: NewDaemon) -> None:
+async def test_workers_and_the_coordinator_come_first_with_their_threads(
+    new_daemon: NewDaemon, engine: str
+) -> None:
     daemon = new_daemon(workers=2).start()
     repo = repository_in(daemon.storage)
     # The size is added up in a thread.
@@ -30,7 +32,10 @@ async def test_workers_and_the_coordinator_come_first_with_their_threads(new_dae
     assert len(ahead) == 3
     assert max(len(threads(worker)) for worker in daemon.workers) > 1
     for process in ahead:
-        assert set(threads(process).values()) == {first()}, threads(process)
+        assert nice(process.pid) == first()
+        # grpcio begins threads of its own, which do not ask.
+        if engine == "native":
+            assert set(threads(process).values()) == {first()}, threads(process)
     assert nice(daemon.pid) == USUAL
 
 

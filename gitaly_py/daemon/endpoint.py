@@ -19,6 +19,8 @@ from gitaly_py.transport.listeners import Listener
 from gitaly_py.transport.relay import Engine, RelayEngine
 
 _FOREVER = 365 * 24 * 3600.0
+_GREETING_SECONDS = 1.0
+"""For clients that were accepted a moment ago to say what they speak: only then can they be sent off."""
 
 
 class Endpoint:
@@ -78,7 +80,7 @@ class Endpoint:
         After `grace` seconds, or once `force` is set, the remaining connections are cut, which
         cancels their calls. Returns whether every call finished by itself.
         """
-        await self._door.stop()
+        await self._door.stop(min(grace, _GREETING_SECONDS))
         finishing = spawn(self._finish(), name="endpoint stop", owner=self._tasks)
         forced = spawn(force.wait(), name="forced stop", owner=self._tasks)
         await asyncio.wait({finishing, forced}, timeout=grace, return_when=asyncio.FIRST_COMPLETED)

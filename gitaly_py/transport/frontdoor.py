@@ -101,6 +101,7 @@ class FrontDoor:
         self._listeners: list[Listener] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._greeting: set[asyncio.Task[Any]] = set()
+        self._greeted = asyncio.Event()
         self.ended = 0
         """Connections that have ended so far."""
 
@@ -115,13 +116,21 @@ class FrontDoor:
         self._share.hold(self.live)
         self._watch(listener)
 
-    async def stop(self) -> None:
-        """Stops accepting; live connections go on, those that have not begun to say what they speak end."""
+    async def stop(self, patience: float = 0.0) -> None:
+        """Stops accepting; live connections go on.
+
+        patience: seconds that those have which were accepted, but have not said yet what they speak: their
+        clients believe to be connected. Those that still have not then end.
+        """
         listeners, self._listeners = self._listeners, []
         self._share.leave()
         for listener in listeners:
             asyncio.get_running_loop().remove_reader(listener.socket.fileno())
             listener.socket.close()
+        if self._greeting and patience > 0:
+            self._greeted.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._greeted.wait(), patience)
         await end_all(self._greeting)
 
     async def wait_closed(self) -> None:
@@ -251,6 +260,8 @@ class FrontDoor:
             yield
         finally:
             self._greeting.discard(task)
+            if not self._greeting:
+                self._greeted.set()
 
 
 @contextlib.asynccontextmanager

@@ -92,9 +92,13 @@ async def test_git_killed_in_mid_push_fails_the_call(daemon: Daemon, repo: Repo,
     _, body = creation(repo, Repo.init(tmp_path / "source"), noise=300_000)
     call = begin_push(daemon.channel, repo, [body[:150_000]], rest=never())
     await eventually(lambda: bool(incoming(repo)))
-    (receiving,) = [child for child in daemon.children() if repo.path in arguments_of(child)]
 
-    receiving.kill()
+    def receiving() -> list[psutil.Process]:
+        return [child for child in daemon.children() if repo.path in arguments_of(child)]
+
+    # Others come and go before it, which say what the repository is like.
+    await eventually(lambda: len(receiving()) == 1)
+    receiving()[0].kill()
 
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await call.read()

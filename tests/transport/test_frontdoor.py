@@ -20,6 +20,7 @@ from gitaly_py.transport.yamux.driver import Driver
 from gitaly_py.transport.yamux.session import Side
 from tests.support.front import Front, call, check, front_door
 from tests.support.mux import failure, settled
+from tests.support.pushes import eventually
 
 KINDS = pytest.mark.parametrize("kind", ["unix", "tcp", "tls"])
 
@@ -213,6 +214,32 @@ async def test_stopping_refuses_new_connections_and_leaves_old_ones(front: Front
         assert front.door.live == 0
         await asyncio.wait_for(connection.wait_closed(), 5)
         assert not connection.alive
+
+
+async def test_a_client_that_was_accepted_just_before_a_stop_is_served(front: Front) -> None:
+    wire = await dialled(front.addresses["unix"])
+    await eventually(lambda: front.door.live == 1)
+
+    stopping = asyncio.create_task(front.door.stop(patience=60))
+    await asyncio.sleep(0.05)
+    assert not stopping.done()
+    await send_all(wire, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000"))
+
+    assert (await receive_exactly(wire, 4))[3] == 4
+    await asyncio.wait_for(stopping, 5)
+    assert front.door.live == 1
+    wire.close()
+
+
+async def test_a_client_that_says_nothing_holds_up_a_stop_no_longer_than_it_may(front: Front) -> None:
+    wire = await dialled(front.addresses["unix"])
+    await eventually(lambda: front.door.live == 1)
+
+    await asyncio.wait_for(front.door.stop(patience=0.05), 5)
+
+    assert front.door.live == 0
+    assert await receive(wire, 1) == b""
+    wire.close()
 
 
 async def test_large_messages_pass_both_ways(front: Front) -> None:

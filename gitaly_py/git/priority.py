@@ -8,6 +8,7 @@ tenth of a millisecond wait, and so do the git processes whose output nobody rea
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -33,6 +34,11 @@ def come_first() -> None:
         os.sched_setscheduler(0, os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, os.sched_param(0))
     with suppress(PermissionError):
         os.setpriority(os.PRIO_PROCESS, 0, -_AHEAD)
+
+
+def companion() -> Callable[[], None] | None:
+    """What a thread that this one begins has to call, so that it comes first, too, if this one does."""
+    return come_first if os.getpriority(os.PRIO_PROCESS, 0) < _USUAL else None
 
 
 def put_in_place(pid: int, *, makes_packs: bool) -> None:

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any, Final, NamedTuple
 
-from gitaly_py.git.priority import come_first, put_in_place
+from gitaly_py.git.priority import companion, put_in_place
 
 _SLOW: Final = 0.001
 """Seconds of a start from which on the next ones are left to a thread."""
@@ -61,7 +61,7 @@ class Spawner:
             self._is_slow = seconds > _SLOW
             return pid
         if self._threads is None:
-            self._threads = ThreadPoolExecutor(_THREADS, "start of processes", come_first)
+            self._threads = ThreadPoolExecutor(_THREADS, "start of processes", companion())
         started = asyncio.get_running_loop().run_in_executor(self._threads, _timed, program)
         try:
             pid, seconds = await asyncio.shield(started)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from gitaly_py.git.commands import Command
-from gitaly_py.git.priority import come_first
+from gitaly_py.git.priority import come_first, companion
 from gitaly_py.git.process import PIPE, Git
 from gitaly_py.git.settings import GitSettings
 from gitaly_py.git.spawning import Program, spawn
@@ -33,6 +34,17 @@ def test_git_comes_after_the_daemon_but_for_packs() -> None:
     own = nice()
 
     assert asyncio.run(nice_values()) == {"cat-file": min(own + 5, 19), "pack-objects": own}
+
+
+def test_threads_come_first_where_the_one_that_begins_them_does() -> None:
+    def body() -> tuple[int, int]:
+        with ThreadPoolExecutor(1, initializer=companion()) as usual:
+            before = usual.submit(nice).result()
+        come_first()
+        with ThreadPoolExecutor(1, initializer=companion()) as ahead:
+            return before, ahead.submit(nice).result()
+
+    assert in_a_thread(body) == (USUAL, first())
 
 
 def test_git_that_makes_packs_comes_between_one_that_comes_first_and_the_rest_of_git() -> None:

@@ -33,7 +33,7 @@ from gitaly_py.daemon.workers.messages import (
     Orders,
     Report,
 )
-from gitaly_py.git.priority import come_first
+from gitaly_py.git.priority import come_first, companion
 from gitaly_py.storage import counting
 from gitaly_py.telemetry import logs, metrics, tracing
 from gitaly_py.telemetry.families import collected
@@ -91,7 +91,7 @@ class _Serving:
     async def run(self) -> int:
         """The exit status."""
         self._loop = asyncio.get_running_loop()
-        self._loop.set_default_executor(ThreadPoolExecutor(None, "asyncio", come_first))
+        self._loop.set_default_executor(ThreadPoolExecutor(None, "asyncio", companion()))
         self._link = Link(self._sock, self._receive, self._lost)
         counting.report_to(self._counted)
         try:

@@ -23,7 +23,7 @@ from gitaly_py.git.cgroups.hierarchy import Hierarchy
 from gitaly_py.git.cgroups.version1 import Version1
 from gitaly_py.git.cgroups.version2 import MARK, Version2
 from gitaly_py.git.errors import ControlGroupsUnusable
-from gitaly_py.git.priority import come_first
+from gitaly_py.git.priority import companion
 from gitaly_py.limits.load import Load
 
 _log = structlog.get_logger("gitaly")
@@ -49,7 +49,7 @@ class ControlGroups:
         self._hierarchy = _mounted(settings.mountpoint)
         self._failing = False
         # The kernel takes a few milliseconds to move a process, more when it is short of something.
-        self._mover = ThreadPoolExecutor(1, "cgroups", come_first)
+        self._mover = ThreadPoolExecutor(1, "cgroups", companion())
         roots = sorted(((path, name) for name, path in storages.items()), reverse=True)
         self._key = lru_cache(_KEYS)(partial(_key, roots))
 

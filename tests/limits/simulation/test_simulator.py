@@ -124,7 +124,7 @@ def scenario(seed: int) -> Iterator[tuple[int, float, float]]:
     source, arrival = random.Random(seed), 0.0
     for number in range(80):
         arrival += source.uniform(0, 0.01)
-        yield number, arrival, source.uniform(0.001, 0.02)
+        yield number, arrival, source.uniform(0.005, 0.03)
 
 
 async def test_who_waits_too_long_is_refused_as_in_real_time() -> None:
